@@ -1,0 +1,1 @@
+//! Lifecycle of jobs and datafeeds, results, snapshots, retention.

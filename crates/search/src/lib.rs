@@ -1,0 +1,1 @@
+//! Elasticsearch's document and search API inside one process, on SQLite.

@@ -1,0 +1,1 @@
+//! What the service needs of a search cluster, and two adapters for it.

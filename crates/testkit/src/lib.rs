@@ -1,0 +1,1 @@
+//! Generators, mock clock and faulty store for tests.

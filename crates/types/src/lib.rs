@@ -1,0 +1,1 @@
+//! Shared vocabulary: ids, configurations, results, times, error kinds, clock.

@@ -1,0 +1,3 @@
+//! The `auspex` binary.
+
+fn main() {}
