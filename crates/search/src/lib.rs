@@ -1,5 +1,6 @@
 //! Elasticsearch's document and search API inside one process, on SQLite.
 
+pub mod agg;
 pub mod analysis;
 pub mod date;
 pub mod error;
