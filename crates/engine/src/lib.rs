@@ -1,1 +1,3 @@
 //! The models: pure, deterministic, bounded.
+
+pub mod categorize;
