@@ -1,1 +1,39 @@
-//! Shared vocabulary: ids, configurations, results, times, error kinds, clock.
+//! Shared vocabulary: ids, configurations, results, times, error kinds and the clock. No I/O.
+//!
+//! | module | holds |
+//! | --- | --- |
+//! | [`id`] | ids that are valid because they exist |
+//! | [`time`] | [`TimestampMs`], [`TimeSpan`], [`Clock`] |
+//! | [`bytes`] | [`ByteSize`] |
+//! | [`function`] | the detector functions and what each of them takes |
+//! | [`detector`] | detectors, custom rules |
+//! | [`job`] | job configuration: body, defaults, update |
+//! | [`validate`] | the rules that a job must keep, with the messages that clients see |
+//! | [`datafeed`] | datafeed configuration |
+//! | [`results`] | bucket, record, influencer, model plot, category definition, with document ids |
+//! | [`stats`] | data counts, model size, timing |
+//! | [`snapshot`] | model snapshots |
+//! | [`calendar`] | calendars, events, filters |
+//! | [`error`] | [`ErrorKind`] and [`Invalid`] |
+
+pub mod bytes;
+pub mod calendar;
+pub mod datafeed;
+pub mod detector;
+pub mod error;
+pub mod function;
+pub mod id;
+pub mod job;
+pub mod job_update;
+pub mod results;
+pub mod snapshot;
+pub mod stats;
+pub mod time;
+pub mod validate;
+
+pub use bytes::ByteSize;
+pub use error::{Classify, ErrorKind, Invalid};
+pub use function::{BaseFunction, Function, Side};
+pub use id::{DatafeedId, JobId};
+pub use job::{Job, JobBody};
+pub use time::{Clock, TimeSpan, TimestampMs};
