@@ -311,3 +311,100 @@ impl Settings<'_> {
         Pattern::new(&format!("{prefix}{pattern}"), place)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::super::analyzer::AnalyzedText;
+    use super::*;
+
+    /// Tokens of a text; values as `<>`.
+    fn tokens(analyzer: &Value, text: &str) -> String {
+        let mut out = AnalyzedText::default();
+        parse_analyzer(analyzer).unwrap().analyze(text, &mut out);
+        let show = |t: &super::super::token::Token| {
+            if t.is_value() { "<>".to_owned() } else { t.text(out.text(text)).to_owned() }
+        };
+        out.tokens.iter().map(show).collect::<Vec<_>>().join(" ")
+    }
+
+    #[test]
+    fn analyzers_cut_as_their_author_expects() {
+        let check = |analyzer: Value, text: &str, expected: &str| {
+            assert_eq!(tokens(&analyzer, text), expected, "{analyzer}");
+        };
+        check(json!("standard"), "The User's file, v2!", "the user's file <>");
+        check(json!("simple"), "It's A2B", "it s a b");
+        check(json!("stop"), "The end of it", "end");
+        check(json!("whitespace"), "Say [hello] 12 13", "Say [hello] <>");
+        check(json!({"tokenizer": "keyword"}), "one thing", "one thing");
+        check(json!({"tokenizer": {"type": "pattern", "pattern": ","}}), "a,b c,,d", "a b c d");
+        check(
+            json!({"tokenizer": {"type": "pattern", "pattern": "[a-z]+", "group": 0}}),
+            "A bc Def",
+            "bc ef",
+        );
+        check(
+            json!({"tokenizer": {"type": "char_group", "tokenize_on_chars": ["whitespace", "-"]}}),
+            "a-b c",
+            "a b c",
+        );
+        check(
+            json!({"tokenizer": "ml_standard", "filter": [{"type": "limit", "max_token_count": "3"}]}),
+            "a 1 b c",
+            "a <> b",
+        );
+        check(
+            json!({
+                "char_filter": ["first_line_with_letters", {"type": "pattern_replace", "pattern": "\\[statement:.*\\]"}],
+                "tokenizer": {"type": "simple_pattern_split", "pattern": "[^-0-9A-Za-z_.]+"},
+                "filter": [
+                    {"type": "pattern_replace", "pattern": "^[0-9].*"},
+                    {"type": "pattern_replace", "pattern": "^[^0-9A-Za-z]+"},
+                    {"type": "stop", "stopwords": ["", "Monday"]},
+                ],
+            }),
+            "\n12\nMonday 12:30 query failed [statement: select 1] -now",
+            "query failed now",
+        );
+        check(
+            json!({"char_filter": [{"type": "mapping", "mappings": ["& => and"]}], "tokenizer": "ml_classic"}),
+            "this & that",
+            "this and that",
+        );
+    }
+
+    #[test]
+    fn what_is_not_understood_is_refused_by_name() {
+        let check = |analyzer: Value, expected: &str| {
+            let error = parse_analyzer(&analyzer).unwrap_err().to_string();
+            assert!(error.contains(expected), "{error}");
+        };
+        check(json!(1), "must be the name of an analyzer or an object");
+        check(json!("klingon"), "uses the analyzer [klingon], which is not supported");
+        check(json!({}), "must have a [tokenizer]");
+        check(json!({"tokenizer": "ml_standard", "normalizer": "x"}), "unknown field [normalizer]");
+        check(json!({"tokenizer": "ngram"}), "uses the tokenizer [ngram], which is not supported");
+        check(json!({"tokenizer": "ml_standard", "filter": ["stemmer"]}), "uses the filter [stemmer]");
+        check(json!({"tokenizer": "ml_standard", "filter": "stop"}), "[filter] must be an array");
+        check(
+            json!({"tokenizer": "ml_standard", "char_filter": ["html_strip"]}),
+            "uses the char_filter [html_strip]",
+        );
+        check(json!({"tokenizer": {"pattern": "x"}}), "a tokenizer without [type]");
+        check(json!({"tokenizer": {"type": "pattern", "pattern": "("}}), "invalid regular expression [(]");
+        check(
+            json!({"tokenizer": {"type": "pattern", "group": 2}}),
+            "only the groups -1 and 0 are supported",
+        );
+        check(
+            json!({"tokenizer": "letter", "filter": [{"type": "stop", "words": []}]}),
+            "unknown setting [words]",
+        );
+        check(
+            json!({"tokenizer": "letter", "filter": [{"type": "limit", "max_token_count": -1}]}),
+            "must not be negative",
+        );
+    }
+}

@@ -1,5 +1,7 @@
 //! The categorizer: one message in, the id of its category out.
 
+use std::sync::Arc;
+
 use serde::{Deserialize, Serialize};
 
 use super::analyzer::{AnalyzedText, Analyzer};
@@ -24,7 +26,7 @@ const MAX_EXAMPLE_BYTES: usize = 32 << 20;
 #[derive(Debug)]
 pub struct Categorizer {
     pub(super) config: CategorizerConfig,
-    pub(super) analyzer: Analyzer,
+    pub(super) analyzer: Arc<Analyzer>,
     pub(super) index: ShapeIndex,
     /// Category id of each node that is or was a category, 0 for others.
     pub(super) category_ids: Vec<u32>,
@@ -55,9 +57,13 @@ impl Categorizer {
     /// # Errors
     /// When a filter is no regular expression, or the analyzer has a part that is not known.
     pub fn new(config: &CategorizerConfig) -> Result<Self, ConfigError> {
-        Ok(Self {
-            analyzer: Analyzer::new(config)?,
-            config: config.clone(),
+        Ok(Self::with_analyzer(Arc::new(Analyzer::new(config)?), config.clone()))
+    }
+
+    fn with_analyzer(analyzer: Arc<Analyzer>, config: CategorizerConfig) -> Self {
+        Self {
+            config,
+            analyzer,
             index: ShapeIndex::new(),
             category_ids: Vec::new(),
             categories: Vec::new(),
@@ -66,7 +72,19 @@ impl Categorizer {
             tally: Tally::default(),
             may_grow: true,
             analyzed: AnalyzedText::default(),
-        })
+        }
+    }
+
+    /// A new categorizer with the same configuration, which shares the compiled patterns.
+    pub(super) fn blank_copy(&self) -> Self {
+        Self::with_analyzer(Arc::clone(&self.analyzer), self.config.clone())
+    }
+
+    /// Shares the compiled patterns of another categorizer with the same configuration.
+    pub(super) fn share_analyzer(&mut self, other: &Self) {
+        if self.config == other.config {
+            self.analyzer = Arc::clone(&other.analyzer);
+        }
     }
 
     /// The category of the message (from 1), or `None` when there is nothing to categorise, or when a new category
@@ -125,6 +143,11 @@ impl Categorizer {
     /// Counts of categories and the status of the categorisation.
     pub fn stats(&self) -> CategorizerStats {
         CategorizerStats::new(&self.tally, &self.categories)
+    }
+
+    /// Messages that were given a category.
+    pub(super) fn categorized(&self) -> u64 {
+        self.tally.categorized
     }
 
     /// Memory in bytes, kept as the state grows.

@@ -201,6 +201,7 @@ impl ShapeIndex {
             + (self.shapes.len() + self.absorbed.len()) * entry_bytes::<u32>()
             + (self.stars.len() + self.pairs.len()) * entry_bytes::<Star>()
             + self.member_count * 2 * size_of::<u32>()
+            + self.masks.len() * size_of::<Vec<u64>>()
             + ShapeCache::bytes(self.nodes.len())
     }
 }

@@ -52,6 +52,19 @@ impl CategorizerStats {
         stats
     }
 
+    /// Adds the counts of another partition.
+    pub(super) fn add(&mut self, other: &Self) {
+        self.categorized_doc_count += other.categorized_doc_count;
+        self.total_category_count += other.total_category_count;
+        self.frequent_category_count += other.frequent_category_count;
+        self.rare_category_count += other.rare_category_count;
+        self.dead_category_count += other.dead_category_count;
+        self.failed_category_count += other.failed_category_count;
+        if other.categorization_status == CategorizationStatus::Warn {
+            self.categorization_status = CategorizationStatus::Warn;
+        }
+    }
+
     /// The documented reasons for `warn`.
     fn looks_unsuitable(&self) -> bool {
         let total = self.total_category_count;
