@@ -40,4 +40,4 @@ pub use categorizer::Categorizer;
 pub use config::{CategorizerConfig, ConfigError};
 pub use definition::Definition;
 pub use partitioned::PartitionedCategorizer;
-pub use stats::{CategorizationStatus, CategorizerStats};
+pub use stats::CategorizerStats;

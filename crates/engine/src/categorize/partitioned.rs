@@ -3,11 +3,12 @@
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Deserializer, Serialize, de};
+use types::stats::CategorizationStatus;
 
 use super::categorizer::Categorizer;
 use super::config::{CategorizerConfig, ConfigError};
 use super::definition::Definition;
-use super::stats::{CategorizationStatus, CategorizerStats};
+use super::stats::CategorizerStats;
 
 /// Messages between two looks at the status of a partition: the status takes a pass over the categories.
 const MESSAGES_PER_CHECK: u64 = 100;

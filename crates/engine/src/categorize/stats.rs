@@ -6,14 +6,7 @@ use super::category::Category;
 /// Messages before the status can be `warn`: shares of a handful of messages say nothing.
 const MESSAGES_FOR_WARNING: u64 = 100;
 
-/// Whether the categorisation makes sense.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum CategorizationStatus {
-    /// It does, or there is too little to tell.
-    Ok,
-    /// The messages do not look like those of a machine.
-    Warn,
-}
+use types::stats::CategorizationStatus;
 
 /// Counts as in model size statistics.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
