@@ -310,7 +310,7 @@ mod tests {
         for (query, message) in [
             (json!({"foo": {}}), "parsing_exception: unknown query [foo]"),
             (
-                json!({"trem": {"a": 1}}),
+                json!({"tern": {"a": 1}}),
                 "parsing_exception: unknown query [tern] did you mean any of [term, terms]?",
             ),
             (json!({"has_child": {}}), "parsing_exception: unknown query [has_child]"),
