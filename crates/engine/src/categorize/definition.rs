@@ -1,5 +1,8 @@
 //! What a reader sees of a category: terms, regular expression, template, examples, grok pattern.
 
+use types::JobId;
+use types::results::{CategoryDefinition, ResultType};
+
 use super::analyzer::{AnalyzedText, Analyzer};
 use super::category::Category;
 use super::grok::grok_pattern;
@@ -30,6 +33,28 @@ pub struct Definition {
     pub superseded_by: Option<u32>,
     /// A message with `***` for what varies.
     pub template: String,
+}
+
+impl Definition {
+    /// The definition as a result of a job; `partition` is the field and its value when categories are kept apart.
+    pub fn into_result(self, job_id: &JobId, partition: Option<(&str, &str)>) -> CategoryDefinition {
+        CategoryDefinition {
+            job_id: job_id.clone(),
+            result_type: ResultType::CategoryDefinition,
+            category_id: u64::from(self.category_id),
+            terms: self.terms,
+            regex: self.regex,
+            max_matching_length: self.max_matching_length,
+            examples: self.examples,
+            grok_pattern: Some(self.grok_pattern),
+            num_matches: self.num_matches,
+            preferred_to_categories: self.preferred_to_categories.into_iter().map(u64::from).collect(),
+            template: Some(self.template),
+            partition_field_name: partition.map(|(field, _)| field.to_owned()),
+            partition_field_value: partition.map(|(_, value)| value.to_owned()),
+            mlcategory: self.category_id.to_string(),
+        }
+    }
 }
 
 /// An example cut at the words common to all messages.

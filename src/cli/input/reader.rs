@@ -1,0 +1,150 @@
+//! The record reader: source → buffer → parser → batches.
+
+use std::io::Read;
+
+use super::batch::{Batch, Rows};
+use super::chunk::Chunk;
+use super::csv::CsvParser;
+use super::error::InputError;
+use super::ndjson::NdjsonParser;
+use super::time::TimeFormat;
+
+/// How records are written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum InputFormat {
+    /// With a header row.
+    Csv { delimiter: u8 },
+    /// One JSON object a line.
+    Ndjson,
+}
+
+/// Which fields of a record are wanted.
+#[derive(Clone, Debug)]
+pub(crate) struct RecordSchema {
+    pub(crate) time_field: String,
+    pub(crate) time_format: TimeFormat,
+    /// In the order in which a row gives their values. In JSON a dot leads into an object.
+    pub(crate) fields: Vec<String>,
+}
+
+impl RecordSchema {
+    pub(super) fn bad_time(&self, line: u64, value: &str) -> InputError {
+        if value.is_empty() {
+            InputError::NoTime { line, field: self.time_field.clone() }
+        } else {
+            let value = value.chars().take(100).collect();
+            InputError::Time { line, value, format: self.time_format.name().to_owned() }
+        }
+    }
+}
+
+/// What a parser made of a buffer.
+#[derive(Debug)]
+pub(super) struct Parsed {
+    /// Bytes of the rows that were read.
+    pub(super) bytes: usize,
+    /// What is wrong with the row after them.
+    pub(super) error: Option<InputError>,
+}
+
+#[derive(Debug)]
+enum Parser {
+    Csv(CsvParser),
+    Ndjson(NdjsonParser),
+}
+
+/// Reads records in batches.
+#[derive(Debug)]
+pub(crate) struct RecordReader {
+    chunk: Chunk,
+    parser: Parser,
+    rows: Rows,
+    /// Comes after the rows that were given.
+    error: Option<InputError>,
+    is_done: bool,
+}
+
+impl RecordReader {
+    pub(crate) fn new(source: Box<dyn Read + Send>, format: InputFormat, schema: RecordSchema) -> Self {
+        let rows = Rows::new(schema.fields.len());
+        let parser = match format {
+            InputFormat::Csv { delimiter } => Parser::Csv(CsvParser::new(delimiter, schema)),
+            InputFormat::Ndjson => Parser::Ndjson(NdjsonParser::new(schema)),
+        };
+        Self { chunk: Chunk::new(source), parser, rows, error: None, is_done: false }
+    }
+
+    /// The next rows, or `None` at the end of the input and after an error.
+    ///
+    /// # Errors
+    /// When the source fails, or with what is wrong with the row after the last one given.
+    pub(crate) fn next_batch(&mut self) -> Result<Option<Batch<'_>>, InputError> {
+        if let Some(error) = self.error.take() {
+            self.is_done = true;
+            return Err(error);
+        }
+        if self.is_done {
+            return Ok(None);
+        }
+        self.rows.clear();
+        let (parsed, first_line) = match self.parse_rows() {
+            Ok(Some(parsed)) => parsed,
+            Ok(None) => {
+                self.is_done = true;
+                return Ok(None);
+            }
+            Err(error) => {
+                self.is_done = true;
+                return Err(error);
+            }
+        };
+        self.error = parsed.error;
+        let used = self.chunk.use_up(parsed.bytes);
+        let text = match std::str::from_utf8(used) {
+            Ok(text) => text,
+            Err(e) => {
+                let before = memchr::memchr_iter(b'\n', &used[..e.valid_up_to()]).count();
+                self.is_done = true;
+                self.error = None;
+                return Err(InputError::Encoding { line: first_line + before as u64 });
+            }
+        };
+        Ok(Some(Batch::new(text, &self.rows)))
+    }
+
+    /// Parses until there is a row, an error or the end; also gives the line where the parsed bytes begin.
+    fn parse_rows(&mut self) -> Result<Option<(Parsed, u64)>, InputError> {
+        loop {
+            let first_line = self.parser.line();
+            let at_end = self.chunk.at_end();
+            let parsed = self.parser.parse(self.chunk.unused_mut(), at_end, &mut self.rows);
+            if !self.rows.is_empty() {
+                return Ok(Some((parsed, first_line)));
+            }
+            if let Some(error) = parsed.error {
+                return Err(error);
+            }
+            self.chunk.use_up(parsed.bytes);
+            if at_end {
+                return Ok(None);
+            }
+            self.chunk.fill(self.parser.line())?;
+        }
+    }
+}
+
+impl Parser {
+    fn line(&self) -> u64 {
+        match self {
+            Self::Csv(parser) => parser.line(),
+            Self::Ndjson(parser) => parser.line(),
+        }
+    }
+
+    fn parse(&mut self, data: &mut [u8], at_end: bool, rows: &mut Rows) -> Parsed {
+        match self {
+            Self::Csv(parser) => parser.parse(data, at_end, rows),
+            Self::Ndjson(parser) => parser.parse(data, at_end, rows),
+        }
+    }
+}
