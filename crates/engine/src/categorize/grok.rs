@@ -45,7 +45,8 @@ static COMPILED: LazyLock<Vec<Kind>> = LazyLock::new(|| {
     KINDS.iter().map(compile).collect()
 });
 
-/// A pattern that matches all examples, or `None` when the guess does not (then the plain regex does).
+/// A pattern that matches all examples; `None` when no kind of value is known, or when the guess does not match (then
+/// the plain regex does).
 pub(super) fn grok_pattern(words: &[&str], examples: &[Gaps<'_>], messages: &[Box<str>]) -> Option<String> {
     if examples.is_empty() {
         return None;
@@ -77,6 +78,9 @@ pub(super) fn grok_pattern(words: &[&str], examples: &[Gaps<'_>], messages: &[Bo
         }
         grok.push_str(&literal);
         regex.push_str(&literal);
+    }
+    if fields.is_empty() {
+        return None; // spares compiling a pattern for every category of free text
     }
     let check = Regex::new(&regex).ok()?;
     messages.iter().all(|m| check.is_match(m)).then_some(grok)
