@@ -94,6 +94,23 @@ pub(super) fn is_date_word(word: &[u8]) -> bool {
     )
 }
 
+/// Levels that loggers print, as they print them.
+pub(super) fn is_level(word: &[u8]) -> bool {
+    matches!(
+        word,
+        b"TRACE"
+            | b"DEBUG"
+            | b"INFO"
+            | b"NOTICE"
+            | b"WARN"
+            | b"WARNING"
+            | b"ERROR"
+            | b"SEVERE"
+            | b"FATAL"
+            | b"CRITICAL"
+    )
+}
+
 /// Literals that programs print for a truth value or for nothing.
 pub(super) fn is_literal(word: &[u8]) -> bool {
     matches!(

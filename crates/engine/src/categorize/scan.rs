@@ -1,7 +1,7 @@
 //! The tokeniser: one pass over the bytes of a text. Words stay; whatever looks like a value becomes one; values
 //! that follow one another become one value, so that lists of any length have one shape.
 
-use super::lexicon::{is_date_word, is_host, is_literal, is_unit};
+use super::lexicon::{is_date_word, is_host, is_level, is_literal, is_unit};
 use super::mask::{bracket_end, hex_groups, right_side};
 use super::token::{KEY, Token, UPPER_CASE, VALUE, hash_word, is_upper_case};
 
@@ -87,7 +87,31 @@ impl Scanner<'_> {
                 return;
             }
         }
+        if self.s[self.i] == b'['
+            && let Some(end) = self.thread_name_end()
+        {
+            self.value(self.i, end);
+            self.i = end;
+            return;
+        }
         self.i += 1;
+    }
+
+    /// End of `[thread name]` in the head of a log line: right after the level, or between time and level.
+    fn thread_name_end(&self) -> Option<usize> {
+        let last = self.out.last()?;
+        let is_blank = |from: usize, to: usize| self.s[from..to].iter().all(|&b| class(b) == SPACE);
+        if !is_blank(last.end as usize, self.i) {
+            return None;
+        }
+        let end = bracket_end(self.s, self.i)?;
+        if last.is_value() {
+            let rest = self.s[end..].trim_ascii_start();
+            let word = rest.iter().position(|b| !b.is_ascii_alphabetic()).map_or(rest, |n| &rest[..n]);
+            is_level(word).then_some(end)
+        } else {
+            is_level(&self.s[last.start as usize..last.end as usize]).then_some(end)
+        }
     }
 
     /// Letters, digits and joining punctuation up to the next separator.
@@ -315,6 +339,20 @@ mod tests {
         check("uid=0 user=root", "uid <> user root");
         check("got Foo{a=b, c=d} back", "got <> back");
         check("r24=ff r25=aa", "r ff r aa");
+    }
+
+    #[test]
+    fn thread_names_are_values_in_the_head_of_a_line() {
+        let check = |text: &str, expected: &str| assert_eq!(shape(text), expected, "{text}");
+        check(
+            "2015-10-18 18:01:47,978 INFO [IPC Server] a.B: Started [all] of it",
+            "<> INFO <> a.B Started all of it",
+        );
+        check("10:15:30.123 [main] WARN  a.B - Gone", "<> WARN a.B Gone");
+        check("12 [main] WARNINGS", "<> main WARNINGS");
+        check("[main] WARN gone", "main WARN gone");
+        check("ERROR: [x] gone", "ERROR x gone");
+        check("10:15:30 [main", "<> main");
     }
 
     #[test]
