@@ -12,6 +12,9 @@ use super::reader::{Parsed, RecordSchema};
 /// Integers with more digits are given as text: as a floating point number two ids could become one.
 const EXACT_DIGITS: usize = 15;
 
+/// Some editors put it at the front of a file.
+const BYTE_ORDER_MARK: &[u8] = "\u{feff}".as_bytes();
+
 #[derive(Debug)]
 pub(super) struct NdjsonParser {
     schema: RecordSchema,
@@ -65,6 +68,8 @@ impl NdjsonParser {
 
     #[inline]
     fn row(&mut self, data: &mut [u8], from: usize, to: usize, rows: &mut Rows) -> Result<(), InputError> {
+        let has_mark = self.line == 1 && data[from..to].starts_with(BYTE_ORDER_MARK);
+        let from = if has_mark { from + BYTE_ORDER_MARK.len() } else { from };
         if data[from..to].trim_ascii().is_empty() {
             return Ok(());
         }

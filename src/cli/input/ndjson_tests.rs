@@ -41,6 +41,7 @@ fn values_are_given_by_kind() {
     check(r#"{"t": 1403481600, "x": 1.5}"#, "x", json!(1.5));
     check(r#"{"x":"a", "t":"2014-06-23T00:00:00Z"}"#, "x", json!("a"));
     check(r#" {"t" : 1403481600000 , "x" : -1e3 } "#, "x", json!(-1000.0));
+    check("\u{feff}{\"t\":1403481600,\"x\":1}", "x", json!(1.0));
     check(r#"{"t":1403481600,"x":true}"#, "x", json!("true"));
     check(r#"{"t":1403481600,"x":null}"#, "x", Value::Null);
     check(r#"{"t":1403481600}"#, "x", Value::Null);

@@ -1,6 +1,7 @@
 //! The record reader: source → buffer → parser → batches.
 
 use std::io::Read;
+use std::path::Path;
 
 use super::batch::{Batch, Rows};
 use super::chunk::Chunk;
@@ -16,6 +17,18 @@ pub(crate) enum InputFormat {
     Csv { delimiter: u8 },
     /// One JSON object a line.
     Ndjson,
+}
+
+impl InputFormat {
+    /// The format that the name of a file tells (`.csv`, `.tsv`, `.ndjson`, `.jsonl`, `.json`).
+    pub(crate) fn of_file(path: &Path) -> Option<Self> {
+        match path.extension()?.to_str()?.to_ascii_lowercase().as_str() {
+            "csv" => Some(Self::Csv { delimiter: b',' }),
+            "tsv" => Some(Self::Csv { delimiter: b'\t' }),
+            "ndjson" | "jsonl" | "json" => Some(Self::Ndjson),
+            _ => None,
+        }
+    }
 }
 
 /// Which fields of a record are wanted.
@@ -146,5 +159,20 @@ impl Parser {
             Self::Csv(parser) => parser.parse(data, at_end, rows),
             Self::Ndjson(parser) => parser.parse(data, at_end, rows),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn formats_are_told_by_the_name() {
+        let check = |name: &str, format| assert_eq!(InputFormat::of_file(Path::new(name)), format, "{name}");
+        check("a/b.CSV", Some(InputFormat::Csv { delimiter: b',' }));
+        check("b.tsv", Some(InputFormat::Csv { delimiter: b'\t' }));
+        check("b.jsonl", Some(InputFormat::Ndjson));
+        check("-", None);
+        check("csv", None);
     }
 }
