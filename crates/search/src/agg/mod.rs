@@ -31,7 +31,7 @@ mod single;
 mod source;
 mod terms;
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 mod top;
 
 pub use batch::{Batch, Column, ColumnKind, ColumnSpec, Dictionary, DocAddress, Population, Scope, Values};

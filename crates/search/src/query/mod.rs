@@ -33,6 +33,8 @@ mod resolve_terms;
 mod resolve_text;
 mod simple_syntax;
 mod syntax;
+#[cfg(test)]
+mod tests;
 pub mod value;
 
 pub use ast::Query;
