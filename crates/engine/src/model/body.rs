@@ -1,0 +1,396 @@
+//! The full model of one series: one step is predict, judge by all views, learn, join.
+
+use super::change::{self, RECENT};
+use super::config::{ModelConfig, Side, ValueKind};
+use super::outcome::{Change, Outcome, Prediction, Sample};
+use super::predict::{Expectation, Predictor};
+use super::shape::Shape;
+use super::trend::Trend;
+use super::verdict::{Refractory, join};
+use super::views::{
+    ACTIVITY, CALIBRATED, CONTEXT, RANGE, SHAPE, SPIKE, STEP, Surprise, VIEWS, Views, WINDOW_1, WINDOW_2,
+};
+use crate::stats::negative_binomial_tail;
+use serde::{Deserialize, Serialize};
+
+/// Lengths of the two windows, buckets.
+const SHORT: usize = 12;
+const LONG: usize = 24;
+
+/// Residuals enter the windows clipped at this many scales.
+const WINDOW_CLIP: f64 = 20.0;
+
+/// Samples before which every score is zero.
+const COLD: f64 = 20.0;
+
+/// Samples before the shape view has seen enough of its own distances.
+const SHAPE_FROM: u32 = 100;
+
+/// The interval is read off the histogram every so many samples.
+const INTERVAL_EVERY: u32 = 16;
+
+/// Counts expected to be at least this large need no count distribution.
+const SMALL_COUNT: f64 = 30.0;
+
+/// State of the full model.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(super) struct Body {
+    predictor: Predictor,
+    views: Views,
+    shape: Shape,
+    refractory: Refractory,
+    trend: Trend,
+    /// Slow residuals, newest at `at`.
+    residuals: [f64; LONG],
+    /// Sizes of fast residuals.
+    sizes: [f64; SHORT],
+    /// Recent values and times.
+    values: [f64; RECENT],
+    times: [i64; RECENT],
+    first_s: i64,
+    last_s: i64,
+    lowest: f64,
+    highest: f64,
+    previous: f64,
+    activity: f64,
+    weight: f64,
+    season_s: i64,
+    /// Reach of the 95 % interval below and above the typical value.
+    reach: [f32; 2],
+    multimodal: bool,
+}
+
+/// The views' residuals of one sample, and the scales they are measured by.
+#[derive(Clone, Copy, Debug)]
+struct Residuals {
+    slow: f64,
+    fast: f64,
+    /// Least scale.
+    floor: f64,
+    /// Excess over the range of the past, signed.
+    excess: f64,
+}
+
+impl Body {
+    pub(super) fn new(cfg: &ModelConfig, time_s: i64, value: f64) -> Self {
+        Self {
+            predictor: Predictor::new(cfg, time_s, value),
+            views: Views::new(),
+            shape: Shape::new(),
+            refractory: Refractory::new(),
+            trend: Trend::default(),
+            residuals: [0.0; LONG],
+            sizes: [0.0; SHORT],
+            values: [0.0; RECENT],
+            times: [i64::MIN; RECENT],
+            first_s: time_s,
+            last_s: i64::MIN,
+            lowest: 0.0,
+            highest: 0.0,
+            previous: 0.0,
+            activity: 0.0,
+            weight: 0.0,
+            season_s: 0,
+            reach: [0.0; 2],
+            multimodal: false,
+        }
+    }
+
+    pub(super) fn age(&self) -> u32 {
+        self.predictor.count()
+    }
+
+    pub(super) fn last_time_s(&self) -> i64 {
+        self.last_s
+    }
+
+    pub(super) fn memory_bytes(&self) -> usize {
+        size_of::<Self>()
+            + self.predictor.memory_bytes()
+            + self.views.memory_bytes()
+            + self.shape.memory_bytes()
+    }
+
+    /// Judges and learns one clean sample.
+    pub(super) fn step(&mut self, cfg: &ModelConfig, sample: &Sample) -> Outcome {
+        let time = sample.time_s;
+        let x = sample.value - self.predictor.base;
+        let count = self.age() + 1;
+        if sample.value.fract() != 0.0 || sample.value.abs() > 1e9 {
+            self.predictor.whole_numbers = false;
+        }
+        let expected = self.predictor.expect(cfg, time);
+        let prediction = self.interval(cfg, &expected, 1.0);
+        let trust = self.learn_weight(cfg, sample.weight);
+        let floor = self.floor(cfg, sample.value);
+        let r = self.residuals(x, &expected, floor, trust);
+        let surprise = self.judge_and_learn(cfg, x, sample.value, &expected, &r, trust);
+        let scale = self.views.scale(CONTEXT).max(floor);
+        self.predictor.learn(cfg, time, x, r.slow, scale, floor);
+        let change = self.adapt(cfg, time, x, &expected, scale);
+
+        let sided = one_sided(cfg.side, &surprise, &r);
+        let joined = join(cfg, &sided, expected.strength);
+        let n = f64::from(count);
+        let warmth = ((n - COLD) / (cfg.tuning.warm - COLD)).clamp(0.0, 1.0);
+        let raw = (joined.all + cfg.rate_shift).max(0.0) * warmth;
+        let buckets = self.buckets_since_last(cfg, time);
+        self.last_s = time;
+        let score = self.refractory.step(cfg, raw, buckets);
+        if count.is_multiple_of(INTERVAL_EVERY) {
+            self.refresh_interval(floor);
+        }
+        let spread = self.views.scale(SPIKE);
+        Outcome {
+            score,
+            raw_score: raw,
+            probability: probability(joined.all * warmth),
+            single_bucket: joined.single * warmth,
+            multi_bucket: joined.multi * warmth,
+            typical: prediction.typical,
+            lower: prediction.lower,
+            upper: prediction.upper,
+            is_high: sample.value > prediction.typical,
+            anomaly_length: self.predictor.run + u32::from(self.predictor.run_side != 0),
+            multimodal: self.multimodal,
+            high_variance_penalty: (spread / (spread + prediction.typical.abs()).max(1e-300)).clamp(0.0, 1.0),
+            incomplete_bucket_penalty: 1.0 - trust,
+            change,
+        }
+    }
+
+    /// What is expected of the bucket that comes next.
+    pub(super) fn predict(&self, cfg: &ModelConfig, time_s: i64) -> Prediction {
+        self.interval(cfg, &self.predictor.expect(cfg, time_s), 1.0)
+    }
+
+    /// What is expected further ahead.
+    pub(super) fn forecast(&self, cfg: &ModelConfig, time_s: i64) -> Prediction {
+        let ahead = (time_s.saturating_sub(self.last_s) as f64 / cfg.bucket_span_s).max(0.0);
+        let mut expected = self.predictor.expect(cfg, time_s);
+        expected.correction *= (-ahead / cfg.tuning.fast_memory).exp2();
+        let now = self.trend_time(cfg, self.last_s);
+        let mut slope_error = 0.0;
+        if let Some(line) = self.trend.line(now) {
+            slope_error = line.slope_error;
+            expected.slow += line.slope * ahead;
+            if line.slope != 0.0 {
+                expected.slow += line.at - self.predictor.anchor(cfg, self.last_s);
+            }
+        }
+        // An exponentially smoothed level of a random walk errs by q·memory/2 (Harvey 1990, section 4.1).
+        let fast = self.views.scale(SPIKE);
+        let wander = 2.0 * (expected.error * expected.error - fast * fast).max(0.0) / cfg.tuning.level_memory;
+        let reach = 0.5 * f64::from(self.reach[0] + self.reach[1]).max(2e-30) / 1.96;
+        let variance = reach * reach + wander * ahead + slope_error * slope_error * ahead * ahead;
+        self.interval(cfg, &expected, (variance.sqrt() / reach).max(1.0))
+    }
+
+    fn interval(&self, cfg: &ModelConfig, e: &Expectation, widen: f64) -> Prediction {
+        let lowest = if cfg.kind == ValueKind::Count { 0.0 } else { f64::NEG_INFINITY };
+        let typical = (self.predictor.base + e.slow + e.correction).max(lowest);
+        let lower = (typical - widen * f64::from(self.reach[0])).max(lowest);
+        Prediction { typical, lower, upper: typical + widen * f64::from(self.reach[1]) }
+    }
+
+    fn refresh_interval(&mut self, floor: f64) {
+        const SHARE: f64 = 0.025;
+        let fallback = 1.96 * self.views.scale(SPIKE);
+        for (side, reach) in self.reach.iter_mut().enumerate() {
+            let seen = self.views.quantile(SPIKE, side == 0, SHARE, floor);
+            *reach = (if self.predictor.count() >= 100 { seen } else { fallback.max(seen) }).min(1e30) as f32;
+        }
+        self.multimodal = self.views.has_empty_middle(CONTEXT);
+    }
+
+    /// Scales are never taken to be smaller than this: a share of the long-run deviation, one for whole numbers, and
+    /// the precision of the numbers themselves.
+    fn floor(&self, cfg: &ModelConfig, value: f64) -> f64 {
+        let floor = (cfg.tuning.floor_sd * self.predictor.sd()).max(1e-9 * value.abs());
+        let floor = floor.max(1e-9 * self.predictor.base.abs()).max(1e-250);
+        if self.predictor.whole_numbers { floor.max(1.0) } else { floor }
+    }
+
+    /// Share, 0..1, to which a residual counts: less when there are fewer records in the bucket than usual.
+    fn learn_weight(&mut self, cfg: &ModelConfig, weight: f64) -> f64 {
+        let usual = self.weight;
+        let gain = 1.0 / f64::from(self.age() + 1).min(cfg.tuning.level_memory);
+        self.weight += gain * (weight - self.weight);
+        if cfg.sample_weighted && weight < usual { (weight / usual).sqrt() } else { 1.0 }
+    }
+
+    fn residuals(&mut self, x: f64, e: &Expectation, floor: f64, trust: f64) -> Residuals {
+        if self.age() == 0 {
+            (self.previous, self.lowest, self.highest) = (x, x, x);
+        }
+        let slow = (x - e.slow) * trust;
+        let fast = (x - e.slow - e.correction) * trust;
+        let above = (x - self.highest).max(0.0) * trust;
+        let below = (self.lowest - x).max(0.0) * trust;
+        Residuals { slow, fast, floor, excess: if above > 0.0 { above } else { -below } }
+    }
+
+    /// Asks every view and lets it learn. Windows take the present residual before they are judged.
+    fn judge_and_learn(
+        &mut self,
+        cfg: &ModelConfig,
+        x: f64,
+        value: f64,
+        e: &Expectation,
+        r: &Residuals,
+        trust: f64,
+    ) -> [Surprise; VIEWS] {
+        let count = self.age() + 1;
+        let floor = r.floor;
+        let mut out = [Surprise::default(); VIEWS];
+        let prior = self.count_prior(cfg, value, e, r);
+        self.ask(cfg, &mut out, SPIKE, r.fast, floor, prior);
+        self.ask(cfg, &mut out, CONTEXT, r.slow, floor, prior);
+        let limit = WINDOW_CLIP * self.views.scale(CONTEXT).max(floor);
+        self.residuals.copy_within(1.., 0);
+        self.residuals[LONG - 1] = r.slow.clamp(-limit, limit);
+        let recent: f64 = self.residuals[LONG - SHORT..].iter().sum();
+        let older: f64 = self.residuals[..LONG - SHORT].iter().sum();
+        self.ask(cfg, &mut out, WINDOW_1, recent / SHORT as f64, floor, None);
+        self.ask(cfg, &mut out, WINDOW_2, (recent + older) / LONG as f64, floor, None);
+        let limit = WINDOW_CLIP * self.views.scale(SPIKE).max(floor);
+        self.sizes.copy_within(1.., 0);
+        self.sizes[SHORT - 1] = r.fast.abs().min(limit);
+        let size = self.sizes.iter().sum::<f64>() / SHORT as f64;
+        let activity = (size + 0.02 * floor + 1e-250).ln();
+        if count < 30 {
+            self.activity = activity;
+        }
+        self.ask(cfg, &mut out, ACTIVITY, activity - self.activity, 0.05, None);
+        self.activity += (activity - self.activity) / f64::from(count).min(cfg.tuning.scale_memory);
+        if r.excess != 0.0 && f64::from(count) > cfg.tuning.warm {
+            let range = (self.highest - self.lowest).max(floor);
+            out[RANGE].bits = 3.0 * (1.0 + 10.0 * r.excess.abs() / range).log10();
+            out[RANGE].z = r.excess;
+        }
+        self.lowest = self.lowest.min(x);
+        self.highest = self.highest.max(x);
+        self.ask(cfg, &mut out, STEP, (x - self.previous) * trust, floor, None);
+        self.previous = x;
+        let u = (x - self.predictor.mean()) / self.predictor.sd().max(1e-9 * value.abs()).max(1e-250);
+        let compressed = (1.0 + u.abs()).ln();
+        let distance = self.shape.step(cfg, if u < 0.0 { -compressed } else { compressed });
+        if count > SHAPE_FROM {
+            self.ask(cfg, &mut out, SHAPE, distance, 0.0, None);
+        }
+        out
+    }
+
+    fn ask(
+        &mut self,
+        cfg: &ModelConfig,
+        out: &mut [Surprise; VIEWS],
+        view: usize,
+        r: f64,
+        floor: f64,
+        prior: Option<f64>,
+    ) {
+        debug_assert!(view < CALIBRATED);
+        let s = self.views.judge(cfg, view, r, floor, prior);
+        self.views.learn(cfg, view, r, &s);
+        out[view] = s;
+    }
+
+    /// Chance of a small count as extreme as `value`, by a count distribution with the mean expected.
+    fn count_prior(&self, cfg: &ModelConfig, value: f64, e: &Expectation, r: &Residuals) -> Option<f64> {
+        if cfg.kind != ValueKind::Count {
+            return None;
+        }
+        let mean = (self.predictor.base + e.slow).max(0.05);
+        let scale = self.views.scale(CONTEXT);
+        if mean > SMALL_COUNT || r.slow.abs() < 1.5 * scale.max(r.floor) {
+            return None;
+        }
+        let tail = negative_binomial_tail(value, mean, (scale * scale).max(mean));
+        let one_side = if value > mean { tail.at_least } else { tail.at_most };
+        Some((2.0 * one_side).clamp(1e-12, 1.0))
+    }
+
+    /// Learns the trend, notes the value for the tests of change, and makes them when a run is long enough.
+    fn adapt(&mut self, cfg: &ModelConfig, time: i64, x: f64, e: &Expectation, scale: f64) -> Option<Change> {
+        self.values.copy_within(1.., 0);
+        self.times.copy_within(1.., 0);
+        self.values[RECENT - 1] = x;
+        self.times[RECENT - 1] = time;
+        let season = self.predictor.season_in_use(cfg, time);
+        let turn = (season != self.season_s).then(|| {
+            if season != 0 {
+                Change::SeasonFound { period_s: season }
+            } else {
+                Change::SeasonLost { period_s: self.season_s }
+            }
+        });
+        if turn.is_some() {
+            self.season_s = season;
+            self.trend = Trend::default();
+        }
+        let clip = 3.0 * scale;
+        let residual = (x - e.slow).clamp(-clip, clip);
+        let anchor = self.predictor.anchor(cfg, time);
+        self.trend.learn(self.trend_time(cfg, time), anchor + residual);
+        if self.times[0] == i64::MIN {
+            return turn;
+        }
+        let mut recent = [(0, 0.0); RECENT];
+        for (slot, (t, v)) in recent.iter_mut().zip(self.times.iter().zip(&self.values)) {
+            *slot = (*t, *v);
+        }
+        let change = change::test(cfg, &self.predictor, &recent, scale)?;
+        change::apply(cfg, &mut self.predictor, change);
+        if let Change::LevelShift { magnitude } = change {
+            self.trend.shift(magnitude);
+        }
+        Some(change)
+    }
+
+    fn trend_time(&self, cfg: &ModelConfig, time_s: i64) -> f64 {
+        time_s.saturating_sub(self.first_s) as f64 / cfg.bucket_span_s
+    }
+
+    /// Gaps count by time, or they would freeze the refractory rule.
+    fn buckets_since_last(&self, cfg: &ModelConfig, time_s: i64) -> f64 {
+        if self.last_s == i64::MIN {
+            return 1.0;
+        }
+        (time_s.saturating_sub(self.last_s) as f64 / cfg.bucket_span_s).clamp(1.0, 1e6)
+    }
+}
+
+/// Surprises that count for the side asked for. The step back after a dip is no rise: spike and step count only as
+/// far as the value itself, or a window, is high.
+fn one_sided(side: Side, s: &[Surprise; VIEWS], r: &Residuals) -> [f64; VIEWS] {
+    let mut out = s.map(|s| s.bits);
+    let sign = match side {
+        Side::Both => return out,
+        Side::High => 1.0,
+        Side::Low => -1.0,
+    };
+    if r.slow * sign <= 0.0 {
+        return [0.0; VIEWS];
+    }
+    for view in [SPIKE, CONTEXT, WINDOW_1, WINDOW_2, STEP, RANGE] {
+        if s[view].z * sign <= 0.0 {
+            out[view] = 0.0;
+        }
+    }
+    let level = out[CONTEXT].max(out[RANGE]);
+    let window = level.max(out[WINDOW_1]).max(out[WINDOW_2]);
+    out[SPIKE] = out[SPIKE].min(level);
+    out[STEP] = out[STEP].min(level);
+    out[ACTIVITY] = out[ACTIVITY].min(window);
+    out[SHAPE] = out[SHAPE].min(window);
+    out
+}
+
+/// Chance that a bucket has a joined surprise of at least `s`: measured on simulated clean series (see
+/// `docs/engine.md`), where the joined surprise of dependent views is larger than that of one.
+fn probability(s: f64) -> f64 {
+    const FREE: f64 = 1.0;
+    let exponent = (s - FREE).max(0.0);
+    (10f64).powf(-exponent).clamp(f64::MIN_POSITIVE, 1.0)
+}

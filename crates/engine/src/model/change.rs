@@ -1,0 +1,73 @@
+//! Tests for lasting changes after a run of one-sided surprises: level shift, scaling of the pattern, shift in time,
+//! each against "no change" by the Bayesian information criterion (Schwarz 1978).
+
+use super::config::ModelConfig;
+use super::outcome::Change;
+use super::predict::Predictor;
+
+/// Most recent values that a test looks at.
+pub(super) const RECENT: usize = 24;
+
+/// Length of the run at which the tests are made, and made again after as many buckets.
+const RUN: u32 = 24;
+
+/// Least gain of the criterion: odds of about e^10 for the change.
+const GAIN: f64 = 20.0;
+
+/// Daylight saving moves patterns by an hour.
+const HOUR_S: i64 = 3600;
+
+/// The recent values of a series: `(time, value relative to the base)`, oldest first.
+pub(super) type Recent<'a> = &'a [(i64, f64)];
+
+/// The change that explains the recent values, if there is one. `scale` is that of ordinary slow residuals.
+pub(super) fn test(cfg: &ModelConfig, p: &Predictor, recent: Recent<'_>, scale: f64) -> Option<Change> {
+    if p.run < RUN || !p.run.is_multiple_of(RUN) || recent.len() < RECENT {
+        return None;
+    }
+    let n = recent.len() as f64;
+    let expected = |shift: i64| recent.iter().map(move |(t, _)| p.expect(cfg, t - shift).slow);
+    let squares = |prediction: &mut dyn Iterator<Item = f64>| -> f64 {
+        recent.iter().zip(prediction).map(|((_, x), e)| (x - e) * (x - e)).sum()
+    };
+    let criterion =
+        |rest: f64, parameters: f64| n * (rest / n + 0.25 * scale * scale).ln() + parameters * n.ln();
+    let none = criterion(squares(&mut expected(0)), 0.0);
+    let mean = recent.iter().zip(expected(0)).map(|((_, x), e)| x - e).sum::<f64>() / n;
+    let mut best = (none - GAIN, None);
+    let mut offer = |value: f64, change: Change| {
+        if value < best.0 {
+            best = (value, Some(change));
+        }
+    };
+    let level = criterion(squares(&mut expected(0).map(|e| e + mean)), 1.0);
+    offer(level, Change::LevelShift { magnitude: mean });
+    if p.season_in_use(cfg, recent[recent.len() - 1].0) > 0 {
+        for seconds in [HOUR_S, -HOUR_S] {
+            // A shift must beat the simpler level shift clearly: the pattern itself is at stake.
+            let value = criterion(squares(&mut expected(seconds)), 2.0) + 5.0;
+            offer(value, Change::TimeShift { seconds });
+        }
+        let raw = |v: f64| v + p.base;
+        let (dot, norm) = recent
+            .iter()
+            .zip(expected(0))
+            .fold((0.0, 0.0), |(d, q), ((_, x), e)| (d + raw(*x) * raw(e), q + raw(e) * raw(e)));
+        let factor = dot / norm;
+        if factor.is_finite() && (0.1..10.0).contains(&factor) {
+            let value = criterion(squares(&mut expected(0).map(|e| factor * raw(e) - p.base)), 2.0) + 5.0;
+            offer(value, Change::Scale { factor });
+        }
+    }
+    best.1
+}
+
+/// Applies an accepted change to the prediction.
+pub(super) fn apply(cfg: &ModelConfig, p: &mut Predictor, change: Change) {
+    match change {
+        Change::LevelShift { magnitude } => p.shift_level(magnitude),
+        Change::Scale { factor } => p.multiply(factor),
+        Change::TimeShift { seconds } => p.shift_time(cfg, seconds),
+        Change::Variance { .. } | Change::SeasonFound { .. } | Change::SeasonLost { .. } => {}
+    }
+}

@@ -1,0 +1,152 @@
+//! What all series of one detector share; kept outside the series so that each stays small.
+
+use super::season::SeasonGrid;
+use crate::stats::TailTable;
+use serde::{Deserialize, Serialize};
+
+/// What kind of statistic a series holds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum ValueKind {
+    /// A measured value: mean, min, max, median, variance, information content.
+    Metric,
+    /// A whole number of things, never below zero, for which zero is a value: count, distinct count.
+    Count,
+    /// A total of measured values, for which zero means that there was nothing.
+    Sum,
+}
+
+/// On which side of the expectation a value can be anomalous.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Side {
+    /// Either.
+    Both,
+    /// Above only (`high_*` functions).
+    High,
+    /// Below only (`low_*` functions).
+    Low,
+}
+
+/// Constants of the model, one set for all series and data. The defaults were chosen on labelled series
+/// (`docs/engine.md`); perturbing them is for experiments.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Tuning {
+    /// Residuals are learnt up to this many scales.
+    pub clip: f64,
+    /// Length (buckets) of a one-sided run that doubles the clip.
+    pub run: f64,
+    /// Memory of the level, buckets.
+    pub level_memory: f64,
+    /// Memory of scales, buckets.
+    pub scale_memory: f64,
+    /// Memory of the fast correction, buckets.
+    pub fast_memory: f64,
+    /// Least gain of a seasonal bin.
+    pub season_gain: f64,
+    /// A season is used when its error is below this share of what it replaces.
+    pub season_pays: f64,
+    /// Bins of a day and of a week at most.
+    pub day_bins: u16,
+    /// Bins of a week at most.
+    pub week_bins: u16,
+    /// Least scale, as a share of the long-run standard deviation.
+    pub floor_sd: f64,
+    /// Weight of the prior tail, buckets.
+    pub prior: f64,
+    /// Exponent of the tail beyond the record.
+    pub kappa: f64,
+    /// Share with which the other side's history counts.
+    pub other_side: f64,
+    /// Buckets after which scores are undamped.
+    pub warm: f64,
+    /// Prototypes of the shape view.
+    pub prototypes: u16,
+    /// Weights of the views: spike, context, window 1, window 2, activity, step, shape, range.
+    pub weights: [f64; 8],
+    /// Exponent of the norm that joins the views.
+    pub norm: f64,
+    /// Change of the views' weights by the strength of the season: spike, context, step.
+    pub gating: [f64; 3],
+    /// Orders of magnitude of the rate per day taken off for each order of buckets per day.
+    pub rate: f64,
+    /// Half-life of the refractory rule, in units of 300 s.
+    pub refractory: f64,
+    /// Weight of the correction by the series' own block maxima in time (0 = none).
+    pub block_maxima: f64,
+}
+
+impl Default for Tuning {
+    fn default() -> Self {
+        Self {
+            clip: 4.0,
+            run: 24.0,
+            level_memory: 300.0,
+            scale_memory: 2000.0,
+            fast_memory: 4.0,
+            season_gain: 0.1,
+            season_pays: 0.8,
+            day_bins: 288,
+            week_bins: 672,
+            floor_sd: 0.4,
+            prior: 50.0,
+            kappa: 5.0,
+            other_side: 0.5,
+            warm: 50.0,
+            prototypes: 64,
+            weights: [0.85, 0.8, 1.0, 1.1, 1.25, 0.8, 0.6, 1.9],
+            norm: 2.25,
+            gating: [0.5, 1.0, 1.0],
+            rate: 1.2,
+            refractory: 150.0,
+            block_maxima: 0.0,
+        }
+    }
+}
+
+/// Configuration shared by all series of one detector, with the tables derived from it.
+#[derive(Clone, Debug)]
+pub struct ModelConfig {
+    /// Bucket span, seconds.
+    pub bucket_span_s: f64,
+    /// Kind of value.
+    pub kind: ValueKind,
+    /// Side on which values can be anomalous.
+    pub side: Side,
+    /// Whether a bucket of few records is judged less strictly (means, medians, extremes of many records).
+    pub sample_weighted: bool,
+    pub(super) tuning: Tuning,
+    pub(super) tails: TailTable,
+    pub(super) day: Option<SeasonGrid>,
+    pub(super) week: Option<SeasonGrid>,
+    /// Taken off S for the rate per day.
+    pub(super) rate_shift: f64,
+    /// Half-life of the refractory rule, buckets.
+    pub(super) refractory_buckets: f64,
+}
+
+impl ModelConfig {
+    /// Configuration with the default constants. A bucket span below one second counts as one second.
+    #[must_use]
+    pub fn new(bucket_span_s: f64, kind: ValueKind, side: Side) -> Self {
+        Self::with_tuning(bucket_span_s, kind, side, Tuning::default())
+    }
+
+    /// Configuration with other constants, for experiments.
+    #[must_use]
+    pub fn with_tuning(bucket_span_s: f64, kind: ValueKind, side: Side, tuning: Tuning) -> Self {
+        let span = if bucket_span_s.is_finite() { bucket_span_s.max(1.0) } else { 1.0 };
+        Self {
+            bucket_span_s: span,
+            kind,
+            side,
+            sample_weighted: kind == ValueKind::Metric,
+            tails: TailTable::new(tuning.kappa),
+            day: SeasonGrid::new(86_400, span, tuning.day_bins),
+            week: SeasonGrid::new(604_800, span, tuning.week_bins),
+            // A p of 1e-4 is an event a week at one minute and one in 14 months at one hour.
+            rate_shift: 4.0 - tuning.rate * ((86_400.0 / span).log10() - 1.0),
+            refractory_buckets: (tuning.refractory * 300.0 / span).max(super::verdict::HOLD),
+            tuning,
+        }
+    }
+}

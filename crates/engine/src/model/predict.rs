@@ -1,0 +1,255 @@
+//! The prediction: a slow part (level, or a season that has proved better) and a fast correction from the last
+//! residuals, with robust learning: a spike teaches little, a lasting shift opens the clip and is learnt.
+//!
+//! All values inside are relative to the series' first value, so that 32 bits are enough for the profiles.
+
+use super::config::ModelConfig;
+use super::season::{Season, SeasonGrid};
+use crate::stats::RobustScale;
+use serde::{Deserialize, Serialize};
+
+/// Residuals over this many scales make a run.
+const RUN_SCALES: f64 = 2.0;
+
+/// A week is learnt once the series is this old: before, a day is all that can be known.
+const WEEK_FROM_S: i64 = 86_400;
+
+/// What is expected of one bucket, relative to the series' base.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Expectation {
+    /// Level or season.
+    pub(super) slow: f64,
+    /// Fast correction to it.
+    pub(super) correction: f64,
+    /// Strength of the season, 0..1; 0 without one.
+    pub(super) strength: f64,
+    /// Error of what predicts, in standard deviations.
+    pub(super) error: f64,
+}
+
+/// State of the prediction of one series.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(super) struct Predictor {
+    pub(super) base: f64,
+    level: f64,
+    level_error: RobustScale,
+    day: Option<Box<Season>>,
+    week: Option<Box<Season>>,
+    mean: f64,
+    variance: f64,
+    last_residual: f64,
+    fast: f64,
+    loss: [f64; 4],
+    /// Length and side of the present run of residuals over two scales.
+    pub(super) run: u32,
+    pub(super) run_side: i8,
+    pub(super) whole_numbers: bool,
+    first_s: i64,
+    count: u32,
+}
+
+impl Predictor {
+    pub(super) fn new(cfg: &ModelConfig, time_s: i64, value: f64) -> Self {
+        Self {
+            base: value,
+            level: 0.0,
+            level_error: RobustScale::default(),
+            day: cfg.day.as_ref().map(|g| Box::new(Season::new(g, time_s))),
+            week: None,
+            mean: 0.0,
+            variance: 0.0,
+            last_residual: 0.0,
+            fast: 0.0,
+            loss: [0.0; 4],
+            run: 0,
+            run_side: 0,
+            whole_numbers: true,
+            first_s: time_s,
+            count: 0,
+        }
+    }
+
+    /// Number of samples learnt.
+    pub(super) fn count(&self) -> u32 {
+        self.count
+    }
+
+    /// Long-run standard deviation.
+    pub(super) fn sd(&self) -> f64 {
+        self.variance.sqrt()
+    }
+
+    /// Long-run mean.
+    pub(super) fn mean(&self) -> f64 {
+        self.mean
+    }
+
+    /// The part of the slow prediction at `time_s` that does not repeat: the level, or the offset of the season.
+    pub(super) fn anchor(&self, cfg: &ModelConfig, time_s: i64) -> f64 {
+        let period = self.season_in_use(cfg, time_s);
+        let season = self.seasons(cfg).find(|(_, grid)| grid.period_s == period);
+        season.map_or(self.level, |(season, _)| season.offset())
+    }
+
+    fn seasons<'a>(&'a self, cfg: &'a ModelConfig) -> impl Iterator<Item = (&'a Season, &'a SeasonGrid)> {
+        let day = self.day.as_deref().zip(cfg.day.as_ref());
+        day.into_iter().chain(self.week.as_deref().zip(cfg.week.as_ref()))
+    }
+
+    /// Predicts a time from what is known now.
+    pub(super) fn expect(&self, cfg: &ModelConfig, time_s: i64) -> Expectation {
+        let mut error = self.level_error.get();
+        let (mut slow, mut seasonal) = (self.level, false);
+        for (season, grid) in self.seasons(cfg) {
+            if season.is_ripe(grid, time_s)
+                && season.error() < cfg.tuning.season_pays * error
+                && let Some(v) = season.predict(grid, time_s)
+            {
+                (slow, error, seasonal) = (v, season.error(), true);
+            }
+        }
+        let strength = if seasonal {
+            let share = error / self.level_error.get().max(1e-300);
+            (1.0 - share * share).clamp(0.0, 1.0)
+        } else {
+            0.0
+        };
+        Expectation { slow, correction: self.correction(), strength, error }
+    }
+
+    /// Mean of the candidate corrections, weighted by the eighth power of their precision.
+    fn correction(&self) -> f64 {
+        let best = self.loss.iter().copied().fold(f64::INFINITY, f64::min).max(1e-300);
+        let (mut sum, mut weights) = (0.0, 0.0);
+        for (loss, candidate) in self.loss.iter().zip(self.candidates()) {
+            let w = best / loss.max(1e-300);
+            let w = w * w;
+            let w = w * w;
+            let w = w * w;
+            sum += w * candidate;
+            weights += w;
+        }
+        sum / weights
+    }
+
+    fn candidates(&self) -> [f64; 4] {
+        [0.0, self.last_residual, self.fast, 0.5 * self.fast]
+    }
+
+    /// Which season is in use, as a period in seconds; 0 when none.
+    pub(super) fn season_in_use(&self, cfg: &ModelConfig, time_s: i64) -> i64 {
+        let mut error = self.level_error.get();
+        let mut period = 0;
+        for (season, grid) in self.seasons(cfg) {
+            if season.is_ripe(grid, time_s) && season.error() < cfg.tuning.season_pays * error {
+                (error, period) = (season.error(), grid.period_s);
+            }
+        }
+        period
+    }
+
+    /// Learns a value `x` (relative to the base) whose slow residual is `residual`; `scale` is the scale of those
+    /// residuals, `floor` the least scale.
+    pub(super) fn learn(
+        &mut self,
+        cfg: &ModelConfig,
+        time_s: i64,
+        x: f64,
+        residual: f64,
+        scale: f64,
+        floor: f64,
+    ) {
+        let t = &cfg.tuning;
+        self.count = self.count.saturating_add(1);
+        self.learn_losses(residual, floor);
+        let side = if residual.abs() > RUN_SCALES * scale { if residual > 0.0 { 1 } else { -1 } } else { 0 };
+        if side != 0 && side == self.run_side {
+            self.run = self.run.saturating_add(1);
+        } else {
+            self.run = 0;
+            self.run_side = side;
+        }
+        let opening = f64::from(self.run) / t.run;
+        let clip = t.clip * scale * (1.0 + opening * opening);
+        let n = f64::from(self.count);
+        let error = x - self.level;
+        self.level_error.learn(error.abs(), t.scale_memory, 6.0);
+        let level_clip = clip.max(6.0 * self.level_error.get());
+        let step = if n > 20.0 { error.clamp(-level_clip, level_clip) } else { error };
+        self.level += step / n.min(t.level_memory);
+        self.learn_seasons(cfg, time_s, x, clip);
+        self.last_residual = residual.clamp(-2.0 * clip, 2.0 * clip);
+        self.fast += (self.last_residual - self.fast) / t.fast_memory;
+        let (d, gain) = (x - self.mean, 1.0 / n.min(5000.0));
+        self.mean += gain * d;
+        self.variance += gain * (d * d * (1.0 - gain) - self.variance);
+    }
+
+    fn learn_losses(&mut self, residual: f64, floor: f64) {
+        for (loss, candidate) in
+            self.loss.iter_mut().zip([0.0, self.last_residual, self.fast, 0.5 * self.fast])
+        {
+            let e = (residual - candidate).abs();
+            *loss = if self.count < 3 { e } else { *loss + 0.02 * (e.min(6.0 * loss.max(floor)) - *loss) };
+        }
+    }
+
+    fn learn_seasons(&mut self, cfg: &ModelConfig, time_s: i64, x: f64, clip: f64) {
+        let t = &cfg.tuning;
+        let memory = (t.level_memory, t.scale_memory);
+        if let (Some(season), Some(grid)) = (self.day.as_deref_mut(), cfg.day.as_ref()) {
+            season.learn(grid, time_s, x, clip, t.season_gain, memory);
+        }
+        if self.week.is_none() && time_s.saturating_sub(self.first_s) >= WEEK_FROM_S {
+            self.week = cfg.week.as_ref().map(|g| Box::new(Season::new(g, time_s)));
+        }
+        if let (Some(season), Some(grid)) = (self.week.as_deref_mut(), cfg.week.as_ref()) {
+            season.learn(grid, time_s, x, clip, t.season_gain, memory);
+        }
+    }
+
+    /// Moves level and seasons by `amount`, after a level shift was accepted.
+    pub(super) fn shift_level(&mut self, amount: f64) {
+        self.level += amount;
+        self.mean += amount;
+        for season in [self.day.as_deref_mut(), self.week.as_deref_mut()].into_iter().flatten() {
+            season.shift_level(amount);
+        }
+        self.settle();
+    }
+
+    /// Multiplies the seasons by `factor`, after a scaling was accepted.
+    pub(super) fn multiply(&mut self, factor: f64) {
+        let centre = -self.base;
+        self.level = self.level * factor + centre * (1.0 - factor);
+        for season in [self.day.as_deref_mut(), self.week.as_deref_mut()].into_iter().flatten() {
+            season.multiply(factor, centre);
+        }
+        self.settle();
+    }
+
+    /// Delays the seasons by `seconds`.
+    pub(super) fn shift_time(&mut self, cfg: &ModelConfig, seconds: i64) {
+        if let (Some(season), Some(grid)) = (self.day.as_deref_mut(), cfg.day.as_ref()) {
+            season.shift_time(grid, seconds);
+        }
+        if let (Some(season), Some(grid)) = (self.week.as_deref_mut(), cfg.week.as_ref()) {
+            season.shift_time(grid, seconds);
+        }
+        self.settle();
+    }
+
+    /// Forgets the present run and correction: they spoke of what was just adapted to.
+    fn settle(&mut self) {
+        self.run = 0;
+        self.run_side = 0;
+        self.last_residual = 0.0;
+        self.fast = 0.0;
+    }
+
+    pub(super) fn memory_bytes(&self) -> usize {
+        let season =
+            |s: &Option<Box<Season>>| s.as_ref().map_or(0, |s| size_of::<Season>() + s.memory_bytes());
+        season(&self.day) + season(&self.week)
+    }
+}

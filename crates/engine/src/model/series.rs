@@ -1,0 +1,196 @@
+//! The door of the model: a young series that only lists its samples, or a full model.
+
+use super::body::Body;
+use super::config::{ModelConfig, ValueKind};
+use super::outcome::{Outcome, Prediction, Sample};
+use serde::{Deserialize, Serialize};
+
+/// Samples after which a series gets a full model, by replaying them.
+const YOUNG: usize = 24;
+
+/// Values beyond this are cut off, so that squares and 32-bit profiles stay finite.
+const LARGEST: f64 = 1e30;
+
+/// A sample of a young series.
+#[derive(Clone, Copy, Debug, Serialize, Deserialize)]
+struct Seen {
+    value: f64,
+    /// Seconds since the first sample.
+    after_s: u32,
+    weight: f32,
+}
+
+#[derive(Clone, Debug, Serialize, Deserialize)]
+enum State {
+    Young { first_s: i64, seen: Vec<Seen> },
+    Grown(Box<Body>),
+}
+
+/// The model of one univariate series. Its state is bit for bit the same after serialising and restoring.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct SeriesModel {
+    state: State,
+}
+
+impl SeriesModel {
+    /// An empty model.
+    #[must_use]
+    pub fn new(_cfg: &ModelConfig) -> Self {
+        Self { state: State::Young { first_s: 0, seen: Vec::new() } }
+    }
+
+    /// Judges a sample by what was known before it, then learns it (unless the sample says otherwise). Samples come
+    /// in the order of time, at most one for each bucket.
+    pub fn step(&mut self, cfg: &ModelConfig, sample: &Sample) -> Outcome {
+        if !sample.learn {
+            return self.evaluate(cfg, sample);
+        }
+        let Some(sample) = clean(cfg, sample) else {
+            return Outcome::quiet(self.peek(cfg, sample.time_s));
+        };
+        match &mut self.state {
+            State::Grown(body) => body.step(cfg, &sample),
+            State::Young { first_s, seen } => {
+                if seen.is_empty() {
+                    *first_s = sample.time_s;
+                }
+                if seen.len() + 1 < YOUNG {
+                    let outcome = young_outcome(seen, cfg, &sample);
+                    let after_s = sample.time_s.saturating_sub(*first_s).clamp(0, i64::from(u32::MAX)) as u32;
+                    if seen.len() == seen.capacity() {
+                        seen.reserve_exact(4);
+                    }
+                    seen.push(Seen { value: sample.value, after_s, weight: sample.weight as f32 });
+                    return outcome;
+                }
+                let mut body = Box::new(grow(cfg, *first_s, seen, &sample));
+                let outcome = body.step(cfg, &sample);
+                self.state = State::Grown(body);
+                outcome
+            }
+        }
+    }
+
+    /// Judges a sample without learning anything (interim results).
+    #[must_use]
+    pub fn evaluate(&self, cfg: &ModelConfig, sample: &Sample) -> Outcome {
+        let Some(sample) = clean(cfg, sample) else {
+            return Outcome::quiet(self.peek(cfg, sample.time_s));
+        };
+        match &self.state {
+            State::Young { seen, .. } => young_outcome(seen, cfg, &sample),
+            State::Grown(body) => {
+                let mut outcome = body.clone().step(cfg, &sample);
+                outcome.change = None;
+                outcome
+            }
+        }
+    }
+
+    /// What is expected of the next bucket, which starts at `time_s`.
+    #[must_use]
+    pub fn peek(&self, cfg: &ModelConfig, time_s: i64) -> Prediction {
+        match &self.state {
+            State::Young { seen, .. } => young_prediction(seen, cfg),
+            State::Grown(body) => body.predict(cfg, time_s),
+        }
+    }
+
+    /// What is expected of a bucket further ahead: trend and season, with an interval that widens.
+    #[must_use]
+    pub fn forecast(&self, cfg: &ModelConfig, time_s: i64) -> Prediction {
+        match &self.state {
+            State::Young { seen, .. } => young_prediction(seen, cfg),
+            State::Grown(body) => body.forecast(cfg, time_s),
+        }
+    }
+
+    /// Bytes that the model takes, on the stack and on the heap.
+    #[must_use]
+    pub fn memory_bytes(&self) -> usize {
+        size_of::<Self>()
+            + match &self.state {
+                State::Young { seen, .. } => seen.capacity() * size_of::<Seen>(),
+                State::Grown(body) => body.memory_bytes(),
+            }
+    }
+
+    /// Number of buckets learnt.
+    #[must_use]
+    pub fn age_buckets(&self) -> u64 {
+        match &self.state {
+            State::Young { seen, .. } => seen.len() as u64,
+            State::Grown(body) => u64::from(body.age()),
+        }
+    }
+
+    /// Start of the last bucket learnt, epoch seconds; `None` before the first.
+    #[must_use]
+    pub fn last_time_s(&self) -> Option<i64> {
+        match &self.state {
+            State::Young { first_s, seen } => {
+                seen.last().map(|s| first_s.saturating_add(i64::from(s.after_s)))
+            }
+            State::Grown(body) => Some(body.last_time_s()),
+        }
+    }
+}
+
+fn clean(cfg: &ModelConfig, sample: &Sample) -> Option<Sample> {
+    if !sample.value.is_finite() {
+        return None;
+    }
+    let mut value = sample.value.clamp(-LARGEST, LARGEST);
+    if cfg.kind == ValueKind::Count {
+        value = value.max(0.0);
+    }
+    let weight =
+        if sample.weight.is_finite() && sample.weight > 0.0 { sample.weight.min(LARGEST) } else { 1.0 };
+    Some(Sample { value, weight, ..*sample })
+}
+
+fn grow(cfg: &ModelConfig, first_s: i64, seen: &[Seen], next: &Sample) -> Body {
+    let at = |s: &Seen| Sample {
+        time_s: first_s.saturating_add(i64::from(s.after_s)),
+        value: s.value,
+        weight: f64::from(s.weight),
+        learn: true,
+    };
+    let first = seen.first().map_or(*next, at);
+    let mut body = Body::new(cfg, first.time_s, first.value);
+    for s in seen {
+        body.step(cfg, &at(s));
+    }
+    body
+}
+
+/// Median, and an interval from the median absolute deviation.
+fn young_prediction(seen: &[Seen], cfg: &ModelConfig) -> Prediction {
+    if seen.is_empty() {
+        return Prediction::default();
+    }
+    let mut values: Vec<f64> = seen.iter().map(|s| s.value).collect();
+    let typical = median(&mut values);
+    let mut deviations: Vec<f64> = values.iter().map(|v| (v - typical).abs()).collect();
+    let mut reach = 2.0 * 1.4826 * median(&mut deviations);
+    if cfg.kind == ValueKind::Count {
+        reach = reach.max(2.0 * typical.max(0.25).sqrt());
+    }
+    let lowest = if cfg.kind == ValueKind::Count { 0.0 } else { f64::NEG_INFINITY };
+    Prediction { typical, lower: (typical - reach).max(lowest), upper: typical + reach }
+}
+
+fn young_outcome(seen: &[Seen], cfg: &ModelConfig, sample: &Sample) -> Outcome {
+    let p = if seen.is_empty() {
+        Prediction { typical: sample.value, lower: sample.value, upper: sample.value }
+    } else {
+        young_prediction(seen, cfg)
+    };
+    Outcome { is_high: sample.value > p.typical, ..Outcome::quiet(p) }
+}
+
+fn median(values: &mut [f64]) -> f64 {
+    values.sort_unstable_by(f64::total_cmp);
+    let middle = values.len() / 2;
+    if values.len().is_multiple_of(2) { 0.5 * (values[middle - 1] + values[middle]) } else { values[middle] }
+}

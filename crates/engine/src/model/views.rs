@@ -1,0 +1,106 @@
+//! The views: residuals looked at from several sides, each with its own scale and its own history, by which a
+//! residual is judged.
+
+use super::config::ModelConfig;
+use crate::stats::{Histograms, RobustScale, log_position, prior_tail};
+use serde::{Deserialize, Serialize};
+
+/// Residual of slow prediction and fast correction.
+pub(super) const SPIKE: usize = 0;
+/// Residual of the slow prediction.
+pub(super) const CONTEXT: usize = 1;
+/// Mean of the last 12 slow residuals.
+pub(super) const WINDOW_1: usize = 2;
+/// Mean of the last 24 slow residuals.
+pub(super) const WINDOW_2: usize = 3;
+/// Logarithm of the mean size of the last 12 fast residuals.
+pub(super) const ACTIVITY: usize = 4;
+/// Difference to the previous value.
+pub(super) const STEP: usize = 5;
+/// Distance of the recent shape to the nearest one known.
+pub(super) const SHAPE: usize = 6;
+/// Views that have a history.
+pub(super) const CALIBRATED: usize = 7;
+/// Excess over the range of all values so far; has no history of its own.
+pub(super) const RANGE: usize = 7;
+/// All views.
+pub(super) const VIEWS: usize = 8;
+
+/// Residuals seen before a view's scale is trusted.
+const SCALE_FROM: u32 = 10;
+
+/// How surprising one residual is.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Surprise {
+    /// Standardised residual.
+    pub(super) z: f64,
+    /// Its place in the histogram.
+    position: f64,
+    /// `−log10 p`.
+    pub(super) bits: f64,
+}
+
+/// Scales and histories of all calibrated views.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(super) struct Views {
+    scales: [RobustScale; CALIBRATED],
+    histograms: Histograms,
+}
+
+impl Views {
+    pub(super) fn new() -> Self {
+        Self { scales: [RobustScale::default(); CALIBRATED], histograms: Histograms::new(CALIBRATED) }
+    }
+
+    /// The view's scale.
+    pub(super) fn scale(&self, view: usize) -> f64 {
+        self.scales[view].get()
+    }
+
+    /// Judges the residual `r` by the view's past: prior tail, own history, and a power law beyond its record.
+    /// `prior` is the chance of such a residual before anything was seen, when the view has a better one than the
+    /// t-like tail.
+    pub(super) fn judge(
+        &self,
+        cfg: &ModelConfig,
+        view: usize,
+        r: f64,
+        floor: f64,
+        prior: Option<f64>,
+    ) -> Surprise {
+        let scale = &self.scales[view];
+        if scale.count() < SCALE_FROM {
+            return Surprise::default();
+        }
+        let z = (r / scale.get().max(floor).max(1e-250)).clamp(-1e9, 1e9);
+        let size = z.abs();
+        let position = log_position(size);
+        let t = &cfg.tuning;
+        let seen = self.histograms.tail(&cfg.tails, view, z < 0.0, position, t.other_side);
+        let prior = prior.unwrap_or_else(|| prior_tail(size));
+        let p = (t.prior * prior + seen) / (t.prior + self.histograms.weight(view));
+        Surprise { z, position, bits: -p.clamp(1e-300, 1.0).log10() }
+    }
+
+    /// Learns what was judged.
+    pub(super) fn learn(&mut self, cfg: &ModelConfig, view: usize, r: f64, s: &Surprise) {
+        self.histograms.add(view, s.z < 0.0, s.position);
+        self.scales[view].learn(r.abs(), cfg.tuning.scale_memory, cfg.tuning.clip * 1.5);
+    }
+
+    /// Residual (not standardised) that is exceeded on one side by the share `share` of all values.
+    pub(super) fn quantile(&self, view: usize, negative: bool, share: f64, floor: f64) -> f64 {
+        self.histograms.quantile(view, negative, share) * self.scales[view].get().max(floor)
+    }
+
+    /// Whether residuals near zero are rarer than a single mode would have them.
+    pub(super) fn has_empty_middle(&self, view: usize) -> bool {
+        const NEAR: f64 = 0.37;
+        let weight = self.histograms.weight(view);
+        weight >= 200.0 && self.histograms.below(view, log_position(NEAR)) < 0.08 * weight
+    }
+
+    pub(super) fn memory_bytes(&self) -> usize {
+        self.histograms.memory_bytes()
+    }
+}
