@@ -195,8 +195,12 @@ impl Aggregator for CompositeAggregator {
                 self.after.as_ref().is_none_or(|after| self.compare(key, after) == Ordering::Greater)
             })
             .collect();
+        // A page is small beside all combinations: only its own are put in order.
+        if found.len() > self.size {
+            found.select_nth_unstable_by(self.size - 1, |a, b| self.compare(&a.0, &b.0));
+            found.truncate(self.size);
+        }
         found.sort_by(|a, b| self.compare(&a.0, &b.0));
-        found.truncate(self.size);
         finish.count(found.len())?;
         let mut buckets = Vec::with_capacity(found.len());
         for (_, bucket) in found {
