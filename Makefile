@@ -1,0 +1,32 @@
+# One word for each thing one does with the project.
+CARGO ?= cargo
+
+.PHONY: demo test lint check bench quality fmt clean
+
+demo: ## build the release binary and run the four demos, then keep serving
+	$(CARGO) build --release --locked --bin auspex
+	target/release/auspex demo $(DEMO)
+
+test: ## everything there is
+	$(CARGO) test --workspace --locked
+
+lint: ## formatting and clippy, warnings are errors
+	$(CARGO) fmt --all --check
+	$(CARGO) clippy --workspace --all-targets --locked -- -D warnings
+
+check: lint test
+
+bench: ## whole-process workloads and the store's throughput, release build
+	$(CARGO) build --release --locked --bin auspex
+	$(CARGO) run --release --locked -q -p search --example throughput
+	scripts/bench
+
+quality: ## detection quality on labelled series
+	$(CARGO) build --release --locked --bin auspex
+	scripts/quality
+
+fmt:
+	$(CARGO) fmt --all
+
+clean:
+	$(CARGO) clean
