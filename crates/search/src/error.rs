@@ -4,6 +4,7 @@
 //! of a bulk answer does): so each error knows both, and prints the error object that clients read.
 
 use serde_json::{Map, Value, json};
+use types::{Classify, ErrorKind};
 
 /// The crate's result.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
@@ -304,6 +305,27 @@ impl Error {
     }
 }
 
+impl Classify for Error {
+    fn kind(&self) -> ErrorKind {
+        match self {
+            Self::IndexNotFound { .. }
+            | Self::ResourceNotFound(_)
+            | Self::AliasesNotFound(_)
+            | Self::DocumentMissing { .. }
+            | Self::SearchContextMissing { .. } => ErrorKind::NotFound,
+            Self::IndexExists { .. } => ErrorKind::AlreadyExists,
+            Self::VersionConflict { .. } => ErrorKind::Conflict,
+            Self::XContentParse(_) => ErrorKind::XContentParse,
+            Self::Parsing(_) | Self::JsonParse(_) | Self::Parse(_) => ErrorKind::Parse,
+            Self::RequestValidation(_) => ErrorKind::RequestValidation,
+            Self::CircuitBreaking(_) | Self::Rejected(_) => ErrorKind::TooManyRequests,
+            Self::SearchPhase { cause, .. } => cause.kind(),
+            Self::Sqlite(_) | Self::Io(_) | Self::Corrupt(_) => ErrorKind::Internal,
+            _ => ErrorKind::IllegalArgument,
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -316,7 +338,8 @@ mod tests {
         assert_eq!(body["error"]["type"], "search_phase_execution_exception");
         assert_eq!(body["error"]["root_cause"][0]["type"], "illegal_argument_exception");
         assert_eq!(body["error"]["failed_shards"][0]["index"], "i");
-        assert_eq!(Error::IndexNotFound { index: "x".into() }.on_index("x").status(), 404);
+        let missing = Error::IndexNotFound { index: "x".into() }.on_index("x");
+        assert_eq!((missing.status(), missing.kind()), (404, ErrorKind::NotFound));
     }
 
     #[test]
