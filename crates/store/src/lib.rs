@@ -1,1 +1,27 @@
-//! What the service needs of a search cluster, and two adapters for it.
+//! What the service needs of a search cluster, and the adapters for it.
+//!
+//! | module | holds |
+//! | --- | --- |
+//! | [`port`] | [`Store`]: the one door to documents, queries and scans |
+//! | [`page`] | [`Page`], [`Column`]: what a scan yields |
+//! | [`bulk`] | [`BulkOp`], [`Outcome`]: many writes in one request, answered one by one |
+//! | [`indices`] | names, mappings and templates of the indices that the service owns |
+//! | [`error`] | [`Error`] |
+//! | [`config`] | [`Config`] and [`open`] |
+//! | `memory` | an adapter for tests that forgets everything |
+//!
+//! Documents are JSON, queries are Elasticsearch's query DSL. Adapters are private: [`open`] hands out the port.
+
+pub mod bulk;
+pub mod config;
+pub mod error;
+pub mod indices;
+mod memory;
+pub mod page;
+pub mod port;
+
+pub use bulk::{Action, BulkOp, Outcome, Version, check_all};
+pub use config::{Config, open};
+pub use error::{Error, Result};
+pub use page::{Cell, Column, Page};
+pub use port::{Document, IndicesOptions, Scan, ScanRequest, Store};
