@@ -1,0 +1,158 @@
+//! What clients ask about the server before they use it: root, health, nodes, licence, settings.
+
+use axum::Json;
+use axum::extract::State;
+use serde_json::{Value, json};
+use types::job::JOB_VERSION;
+
+use crate::api::error::ApiError;
+use crate::api::extract::{AnyJson, Params};
+use crate::api::route::{Route, route};
+use crate::app::App;
+
+/// The one node's id.
+pub(super) const NODE_ID: &str = "embedded";
+
+pub(super) fn routes() -> Vec<Route> {
+    const WAIT: &str = "master_timeout timeout local";
+    vec![
+        route("GET", "/", "Name and version", &[], root),
+        route(
+            "GET",
+            "/_cluster/settings",
+            "Settings of the cluster",
+            &["master_timeout timeout flat_settings include_defaults"],
+            settings,
+        ),
+        route(
+            "PUT",
+            "/_cluster/settings",
+            "Refused: settings are in the server's file",
+            &["master_timeout timeout flat_settings"],
+            put_settings,
+        ),
+        route("GET", "/_nodes", "The one node", &["timeout flat_settings"], nodes),
+        route("GET", "/_nodes/{node}", "The one node", &["timeout flat_settings"], nodes),
+        route("GET", "/_nodes/{node}/{metric}", "The one node", &["timeout flat_settings"], nodes),
+        route("GET", "/_license", "All features are free", &["local accept_enterprise"], license),
+        route(
+            "GET",
+            "/_xpack",
+            "Which features there are",
+            &["categories accept_enterprise master_timeout"],
+            xpack,
+        ),
+        route("GET", "/_cluster/state", "The part of the cluster's state that clients read", &[WAIT], state),
+    ]
+}
+
+/// `GET /`
+async fn root(State(app): State<App>) -> Json<Value> {
+    Json(json!({
+        "name": app.config().node_name,
+        "cluster_name": app.config().cluster_name,
+        "cluster_uuid": "auspex-embedded-store-",
+        "version": {
+            "number": JOB_VERSION,
+            "build_flavor": "default",
+            "build_type": "tar",
+            "build_hash": "0000000000000000000000000000000000000000",
+            "build_date": "2026-01-01T00:00:00.000Z",
+            "build_snapshot": false,
+            "lucene_version": "9.12.2",
+            "minimum_wire_compatibility_version": "7.17.0",
+            "minimum_index_compatibility_version": "7.0.0",
+        },
+        "tagline": "You Know, for Search",
+    }))
+}
+
+/// `GET /_cluster/settings`
+async fn settings(State(_): State<App>, params: Params) -> Result<Json<Value>, ApiError> {
+    let mut answer = json!({ "persistent": {}, "transient": {} });
+    if params.flag("include_defaults", false)? {
+        answer["defaults"] = json!({});
+    }
+    Ok(Json(answer))
+}
+
+/// `PUT /_cluster/settings`: nothing can be set, so only an empty change is acknowledged.
+async fn put_settings(State(_): State<App>, AnyJson(body): AnyJson) -> Result<Json<Value>, ApiError> {
+    let groups =
+        body.as_object().ok_or_else(|| ApiError::new(types::ErrorKind::Parse, "request body is required"))?;
+    for (group, settings) in groups {
+        if !matches!(group.as_str(), "persistent" | "transient") {
+            return Err(ApiError::x_content(format!(
+                "[1:1] [cluster_update_settings_request] unknown field [{group}]"
+            )));
+        }
+        if let Some(name) = settings.as_object().and_then(|settings| settings.keys().next()) {
+            return Err(ApiError::argument(format!(
+                "{group} setting [{name}], not recognized: the server is configured by its file"
+            )));
+        }
+    }
+    Ok(Json(json!({ "acknowledged": true, "persistent": {}, "transient": {} })))
+}
+
+/// `GET /_nodes`
+async fn nodes(State(app): State<App>) -> Json<Value> {
+    let address = app.config().listen;
+    Json(json!({
+        "_nodes": { "total": 1, "successful": 1, "failed": 0 },
+        "cluster_name": app.config().cluster_name,
+        "nodes": {
+            NODE_ID: {
+                "name": app.config().node_name,
+                "transport_address": address.to_string(),
+                "host": address.ip().to_string(),
+                "ip": address.ip().to_string(),
+                "version": JOB_VERSION,
+                "build_flavor": "default",
+                "build_type": "tar",
+                "roles": ["data", "ingest", "master", "ml"],
+                "attributes": {},
+                "http": { "publish_address": address.to_string() },
+            }
+        },
+    }))
+}
+
+/// `GET /_license`
+async fn license(State(_): State<App>) -> Json<Value> {
+    Json(json!({
+        "license": {
+            "status": "active",
+            "uid": "00000000-0000-0000-0000-000000000000",
+            "type": "basic",
+            "issue_date": "2026-01-01T00:00:00.000Z",
+            "issue_date_in_millis": 1_767_225_600_000_i64,
+            "max_nodes": 1000,
+            "issued_to": "auspex",
+            "issuer": "auspex",
+            "start_date_in_millis": -1,
+        }
+    }))
+}
+
+/// `GET /_xpack`
+async fn xpack(State(_): State<App>) -> Json<Value> {
+    let on = json!({ "available": true, "enabled": true });
+    let off = json!({ "available": false, "enabled": false });
+    Json(json!({
+        "build": {},
+        "license": { "uid": "00000000-0000-0000-0000-000000000000", "type": "basic", "mode": "basic", "status": "active" },
+        "features": { "ml": on, "security": off, "watcher": off, "ilm": off },
+        "tagline": "You know, for X",
+    }))
+}
+
+/// `GET /_cluster/state`
+async fn state(State(app): State<App>) -> Json<Value> {
+    Json(json!({
+        "cluster_name": app.config().cluster_name,
+        "cluster_uuid": "auspex-embedded-store-",
+        "master_node": NODE_ID,
+        "nodes": { NODE_ID: { "name": app.config().node_name } },
+    }))
+}

@@ -1,0 +1,209 @@
+//! The one place where a failure becomes an HTTP status, an exception type and Elasticsearch's envelope.
+
+use axum::Json;
+use axum::http::{HeaderName, HeaderValue, StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use serde_json::{Value, json};
+use types::{Classify, ErrorKind, Invalid};
+
+/// A failure as the client sees it.
+#[derive(Clone, Debug)]
+pub(crate) struct ApiError {
+    status: StatusCode,
+    /// The object or the text under `error`.
+    error: Value,
+    header: Option<(HeaderName, HeaderValue)>,
+}
+
+impl ApiError {
+    /// A failure of a kind, with the reason that the client reads.
+    pub(crate) fn new(kind: ErrorKind, reason: impl Into<String>) -> Self {
+        let (status, exception) = row(kind);
+        Self::typed(status, exception, reason.into(), None)
+    }
+
+    /// A value that is not allowed.
+    pub(crate) fn argument(reason: impl Into<String>) -> Self {
+        Self::new(ErrorKind::IllegalArgument, reason)
+    }
+
+    /// A request that lacks something; `reason` is the first complaint.
+    pub(crate) fn validation(reason: &str) -> Self {
+        Self::new(ErrorKind::RequestValidation, format!("Validation Failed: 1: {reason};"))
+    }
+
+    /// A body of the wrong form.
+    pub(crate) fn x_content(reason: impl Into<String>) -> Self {
+        Self::new(ErrorKind::XContentParse, reason)
+    }
+
+    /// A body of the wrong form because a value in it is not allowed.
+    pub(crate) fn x_content_because(reason: impl Into<String>, cause: &str) -> Self {
+        let (status, exception) = row(ErrorKind::XContentParse);
+        let cause = json!({ "type": "illegal_argument_exception", "reason": cause });
+        Self::typed(status, exception, reason.into(), Some(cause))
+    }
+
+    /// No route has this path.
+    pub(crate) fn no_handler(uri: &str, method: &str) -> Self {
+        Self::plain(
+            StatusCode::BAD_REQUEST,
+            format!("no handler found for uri [{uri}] and method [{method}]"),
+        )
+    }
+
+    /// The path exists, but not with this method.
+    pub(crate) fn wrong_method(uri: &str, method: &str, allowed: &str) -> Self {
+        let error =
+            format!("Incorrect HTTP method for uri [{uri}] and method [{method}], allowed: [{allowed}]");
+        let allow = HeaderValue::from_str(&allowed.replace(' ', "")).ok();
+        Self {
+            header: allow.map(|v| (header::ALLOW, v)),
+            ..Self::plain(StatusCode::METHOD_NOT_ALLOWED, error)
+        }
+    }
+
+    /// The body has a media type that is not read here.
+    pub(crate) fn content_type(value: &str) -> Self {
+        Self::plain(StatusCode::NOT_ACCEPTABLE, format!("Content-Type header [{value}] is not supported"))
+    }
+
+    /// A header names a version or a media type that is not spoken here.
+    pub(crate) fn media_type(name: &str, value: &str) -> Self {
+        Self::typed(
+            StatusCode::BAD_REQUEST,
+            "media_type_header_exception",
+            format!("Invalid media-type value on headers [{name}]: [{value}]"),
+            None,
+        )
+    }
+
+    /// The body is longer than `limit_bytes`.
+    pub(crate) fn too_large(limit_bytes: usize) -> Self {
+        Self::new(
+            ErrorKind::TooLarge,
+            format!("entity content is too long for the configured buffer limit [{limit_bytes}]"),
+        )
+    }
+
+    /// More requests are being served than allowed.
+    pub(crate) fn overloaded() -> Self {
+        Self::typed(
+            StatusCode::TOO_MANY_REQUESTS,
+            "es_rejected_execution_exception",
+            "rejected execution: too many requests are being served".to_owned(),
+            None,
+        )
+    }
+
+    /// The answer took longer than allowed; the work may still be going on.
+    pub(crate) fn timed_out() -> Self {
+        Self::typed(
+            StatusCode::SERVICE_UNAVAILABLE,
+            "timeout_exception",
+            "the request took longer than the server's request_timeout".to_owned(),
+            None,
+        )
+    }
+
+    /// A bug: the details are in the log, not in the answer.
+    pub(crate) fn internal() -> Self {
+        Self::new(ErrorKind::Internal, "internal error; the server's log says more")
+    }
+
+    /// An error whose text stands alone under `error`, as some of Elasticsearch's do.
+    pub(crate) fn text(kind: ErrorKind, error: impl Into<String>) -> Self {
+        Self::plain(row(kind).0, error.into())
+    }
+
+    /// The status, for answers that hold several results.
+    pub(crate) fn status(&self) -> u16 {
+        self.status.as_u16()
+    }
+
+    /// The object under `error`, for answers that hold several results.
+    pub(crate) fn error(&self) -> &Value {
+        &self.error
+    }
+
+    fn plain(status: StatusCode, error: String) -> Self {
+        Self { status, error: Value::String(error), header: None }
+    }
+
+    fn typed(status: StatusCode, exception: &str, reason: String, cause: Option<Value>) -> Self {
+        let root = json!({ "type": exception, "reason": reason });
+        let mut error = json!({ "root_cause": [&root], "type": exception, "reason": &reason });
+        if let Some(cause) = cause {
+            error["caused_by"] = cause;
+        }
+        Self { status, error, header: None }
+    }
+}
+
+/// Status and exception type of each kind of failure.
+fn row(kind: ErrorKind) -> (StatusCode, &'static str) {
+    match kind {
+        ErrorKind::NotFound => (StatusCode::NOT_FOUND, "resource_not_found_exception"),
+        ErrorKind::AlreadyExists => (StatusCode::BAD_REQUEST, "resource_already_exists_exception"),
+        ErrorKind::IllegalArgument => (StatusCode::BAD_REQUEST, "illegal_argument_exception"),
+        ErrorKind::XContentParse => (StatusCode::BAD_REQUEST, "x_content_parse_exception"),
+        ErrorKind::Parse => (StatusCode::BAD_REQUEST, "parse_exception"),
+        ErrorKind::RequestValidation => (StatusCode::BAD_REQUEST, "action_request_validation_exception"),
+        ErrorKind::Conflict => (StatusCode::CONFLICT, "status_exception"),
+        ErrorKind::BadRequest => (StatusCode::BAD_REQUEST, "status_exception"),
+        ErrorKind::TooManyRequests => (StatusCode::TOO_MANY_REQUESTS, "status_exception"),
+        ErrorKind::TooLarge => (StatusCode::PAYLOAD_TOO_LARGE, "content_too_long_exception"),
+        ErrorKind::Unavailable => (StatusCode::SERVICE_UNAVAILABLE, "unavailable_exception"),
+        ErrorKind::Internal => (StatusCode::INTERNAL_SERVER_ERROR, "exception"),
+    }
+}
+
+impl From<Invalid> for ApiError {
+    fn from(error: Invalid) -> Self {
+        Self::new(error.kind(), error.to_string())
+    }
+}
+
+impl From<search::Error> for ApiError {
+    fn from(error: search::Error) -> Self {
+        let status = StatusCode::from_u16(error.status()).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+        if status.is_server_error() {
+            tracing::error!(error = &error as &dyn std::error::Error, "the embedded store failed");
+        }
+        Self { status, error: error.to_json(), header: None }
+    }
+}
+
+impl IntoResponse for ApiError {
+    fn into_response(self) -> Response {
+        let body = json!({ "error": self.error, "status": self.status.as_u16() });
+        let mut response = (self.status, Json(body)).into_response();
+        if let Some((name, value)) = self.header {
+            response.headers_mut().insert(name, value);
+        }
+        response
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn envelope_repeats_type_reason_and_status() {
+        let error = ApiError::new(ErrorKind::NotFound, "No known job with id 'x'");
+        assert_eq!(error.status(), 404);
+        assert_eq!(
+            error.error(),
+            &json!({"root_cause": [{"type": "resource_not_found_exception", "reason": "No known job with id 'x'"}],
+                "type": "resource_not_found_exception", "reason": "No known job with id 'x'"})
+        );
+    }
+
+    #[test]
+    fn wrong_method_says_what_is_allowed() {
+        let response = ApiError::wrong_method("/a", "POST", "GET, PUT").into_response();
+        assert_eq!(response.status(), StatusCode::METHOD_NOT_ALLOWED);
+        assert_eq!(response.headers()[header::ALLOW], "GET,PUT");
+    }
+}

@@ -1,0 +1,88 @@
+//! The parts of a running server, put together: configuration, clock, store, jobs, routes.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use types::{Clock, TimestampMs};
+
+use crate::api;
+use crate::config::Config;
+
+/// A running server without its socket. Clones are handles to the same server.
+#[derive(Clone, Debug)]
+pub struct App(Arc<Inner>);
+
+#[derive(Debug)]
+struct Inner {
+    config: Config,
+    clock: Arc<dyn Clock>,
+    started: TimestampMs,
+    counters: Counters,
+}
+
+/// Why a server could not start.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    /// The embedded store could not be opened.
+    #[error("cannot open the store in [{path}]: {reason}")]
+    Store {
+        /// The folder.
+        path: String,
+        /// What the store said.
+        reason: String,
+    },
+}
+
+impl App {
+    /// Opens the store and starts the jobs that were running when the server stopped.
+    ///
+    /// # Errors
+    /// When the store cannot be opened.
+    pub async fn open(config: Config, clock: Arc<dyn Clock>) -> Result<Self, StartError> {
+        let started = clock.now();
+        Ok(Self(Arc::new(Inner { config, clock, started, counters: Counters::default() })))
+    }
+
+    /// All routes with everything around them.
+    pub fn router(&self) -> axum::Router {
+        api::router(self)
+    }
+
+    /// Saves the state of the open jobs and stops.
+    pub async fn shutdown(&self) {}
+
+    pub(crate) fn config(&self) -> &Config {
+        &self.0.config
+    }
+
+    pub(crate) fn clock(&self) -> &dyn Clock {
+        self.0.clock.as_ref()
+    }
+
+    pub(crate) fn started(&self) -> TimestampMs {
+        self.0.started
+    }
+
+    pub(crate) fn counters(&self) -> &Counters {
+        &self.0.counters
+    }
+}
+
+/// Answers given since the start, by class of status.
+#[derive(Debug, Default)]
+pub(crate) struct Counters {
+    classes: [AtomicU64; 5],
+}
+
+impl Counters {
+    /// Counts an answer with a status from 100 to 599.
+    pub(crate) fn answered(&self, status: u16) {
+        let class = usize::from(status / 100).clamp(1, self.classes.len()) - 1;
+        self.classes[class].fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// `1xx` to `5xx` and how often.
+    pub(crate) fn by_class(&self) -> impl Iterator<Item = (String, u64)> {
+        (1..).zip(&self.classes).map(|(class, count)| (format!("{class}xx"), count.load(Ordering::Relaxed)))
+    }
+}

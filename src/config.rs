@@ -1,0 +1,378 @@
+//! The server's configuration: one TOML file, then `AUSPEX_…` variables, then flags; later ones win. All that is wrong is
+//! said at once.
+
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use serde::Deserialize;
+use types::{ByteSize, TimeSpan};
+
+const LISTEN_DEFAULT: &str = "127.0.0.1:9280";
+const DATA_DEFAULT: &str = "./auspex-data";
+const BODY_LIMIT_DEFAULT: &str = "100mb";
+const REQUEST_TIMEOUT_DEFAULT: &str = "30m";
+const SHUTDOWN_TIMEOUT_DEFAULT: &str = "30s";
+const CONCURRENCY_MAX_DEFAULT: usize = 1024;
+const PREFIX: &str = "AUSPEX_";
+
+/// A text that is never printed.
+#[derive(Clone, PartialEq, Eq, Deserialize)]
+#[serde(transparent)]
+pub struct Secret(String);
+
+impl Secret {
+    /// Hides a text.
+    pub fn new(text: impl Into<String>) -> Self {
+        Self(text.into())
+    }
+
+    /// The text itself, for whoever must send it.
+    pub fn reveal(&self) -> &str {
+        &self.0
+    }
+}
+
+impl std::fmt::Debug for Secret {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("***")
+    }
+}
+
+/// What one source says; what is absent is left to the source before it, and at last to the default.
+#[derive(Clone, Debug, Default, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Settings {
+    /// Address and port to listen on; port 0 takes a free one. Default `127.0.0.1:9280`.
+    pub listen: Option<String>,
+    /// May the address be other than loopback? Nobody is asked for a password. Default `false`.
+    pub allow_remote: Option<bool>,
+    /// Folder of the embedded store. Default `./auspex-data`.
+    pub data: Option<PathBuf>,
+    /// Address of an Elasticsearch or OpenSearch cluster, with user and password if it wants them. Default: the
+    /// embedded store.
+    pub store: Option<Secret>,
+    /// Name of the cluster in answers. Default `auspex`.
+    pub cluster_name: Option<String>,
+    /// Name of this server in answers. Default `node-1`.
+    pub node_name: Option<String>,
+    /// Longest body, after decompression. Default `100mb`.
+    pub body_limit: Option<String>,
+    /// Longest time for an answer. Default `30m`.
+    pub request_timeout: Option<String>,
+    /// Longest time to end what is going on when the server stops. Default `30s`.
+    pub shutdown_timeout: Option<String>,
+    /// Requests served at a time; more are answered 429. Default 1024.
+    pub concurrency_max: Option<usize>,
+    /// Highest memory limit that a job may have. Default: none.
+    pub max_model_memory_limit: Option<String>,
+    /// Which log lines are written, for example `info,jobs=debug`. Default `info`.
+    pub log: Option<String>,
+    /// `text` or `json`. Default `text`.
+    pub log_format: Option<String>,
+}
+
+/// How log lines look.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum LogFormat {
+    /// For people.
+    Text,
+    /// For machines.
+    Json,
+}
+
+/// A configuration that is complete and valid.
+#[derive(Clone, Debug)]
+#[expect(missing_docs, reason = "the fields are those of `Settings`")]
+pub struct Config {
+    pub listen: SocketAddr,
+    pub data: PathBuf,
+    pub store: Option<Secret>,
+    pub cluster_name: String,
+    pub node_name: String,
+    pub body_limit_bytes: usize,
+    pub request_timeout: Duration,
+    pub shutdown_timeout: Duration,
+    pub concurrency_max: usize,
+    pub max_model_memory_limit: Option<ByteSize>,
+    pub log: String,
+    pub log_format: LogFormat,
+}
+
+/// All that is wrong with a configuration, one line each.
+#[derive(Debug, PartialEq, Eq, thiserror::Error)]
+#[error("the configuration is not valid:\n  {}", .0.join("\n  "))]
+pub struct ConfigErrors(pub Vec<String>);
+
+impl Config {
+    /// Reads the file and merges the three sources.
+    ///
+    /// # Errors
+    /// All that is wrong in any of them.
+    pub fn load(
+        file: Option<&Path>,
+        environment: impl Iterator<Item = (String, String)>,
+        flags: Settings,
+    ) -> Result<Self, ConfigErrors> {
+        let mut problems = Vec::new();
+        let from_file = file.map_or_else(Settings::default, |path| read_file(path, &mut problems));
+        let from_environment = read_environment(environment, &mut problems);
+        let settings = flags.or(from_environment).or(from_file);
+        match Self::validated(settings, &mut problems) {
+            Some(config) if problems.is_empty() => Ok(config),
+            _ => Err(ConfigErrors(problems)),
+        }
+    }
+
+    /// The defaults, with the embedded store in `data` and any free port; for tests and tools.
+    pub fn local(data: impl Into<PathBuf>) -> Self {
+        let settings = Settings {
+            data: Some(data.into()),
+            listen: Some("127.0.0.1:0".to_owned()),
+            ..Settings::default()
+        };
+        Self::validated(settings, &mut Vec::new()).expect("the defaults are valid")
+    }
+
+    fn validated(settings: Settings, problems: &mut Vec<String>) -> Option<Self> {
+        let listen_text = settings.listen.as_deref().unwrap_or(LISTEN_DEFAULT);
+        let listen = match listen_text.parse::<SocketAddr>() {
+            Ok(address) => Some(address),
+            Err(_) => {
+                problems.push(format!(
+                    "listen: [{listen_text}] is not an address and a port, such as 127.0.0.1:9280"
+                ));
+                None
+            }
+        };
+        if listen.is_some_and(|address| !address.ip().is_loopback()) && settings.allow_remote != Some(true) {
+            problems.push(format!(
+                "listen: [{listen_text}] can be reached from other machines, and nobody is asked for a password; say \
+                 allow_remote (--allow-remote) if that is meant"
+            ));
+        }
+        if let Some(store) = &settings.store {
+            check_url(store, problems);
+        }
+        let body_limit =
+            bytes("body_limit", settings.body_limit.as_deref().unwrap_or(BODY_LIMIT_DEFAULT), problems);
+        let request_timeout = duration(
+            "request_timeout",
+            settings.request_timeout.as_deref().unwrap_or(REQUEST_TIMEOUT_DEFAULT),
+            problems,
+        );
+        let shutdown_timeout = duration(
+            "shutdown_timeout",
+            settings.shutdown_timeout.as_deref().unwrap_or(SHUTDOWN_TIMEOUT_DEFAULT),
+            problems,
+        );
+        let concurrency_max = settings.concurrency_max.unwrap_or(CONCURRENCY_MAX_DEFAULT);
+        if concurrency_max == 0 {
+            problems.push("concurrency_max: must be at least 1".to_owned());
+        }
+        let max_model_memory_limit = settings.max_model_memory_limit.as_deref().and_then(|text| {
+            ByteSize::parse(text, "max_model_memory_limit")
+                .map_err(|error| problems.push(format!("max_model_memory_limit: {error}")))
+                .ok()
+        });
+        let log_format = match settings.log_format.as_deref().unwrap_or("text") {
+            "text" => Some(LogFormat::Text),
+            "json" => Some(LogFormat::Json),
+            other => {
+                problems.push(format!("log_format: [{other}] is neither text nor json"));
+                None
+            }
+        };
+        Some(Self {
+            listen: listen?,
+            data: settings.data.unwrap_or_else(|| PathBuf::from(DATA_DEFAULT)),
+            store: settings.store,
+            cluster_name: settings.cluster_name.unwrap_or_else(|| "auspex".to_owned()),
+            node_name: settings.node_name.unwrap_or_else(|| "node-1".to_owned()),
+            body_limit_bytes: body_limit?,
+            request_timeout: request_timeout?,
+            shutdown_timeout: shutdown_timeout?,
+            concurrency_max,
+            max_model_memory_limit,
+            log: settings.log.unwrap_or_else(|| "info".to_owned()),
+            log_format: log_format?,
+        })
+    }
+}
+
+impl Settings {
+    fn or(self, earlier: Self) -> Self {
+        Self {
+            listen: self.listen.or(earlier.listen),
+            allow_remote: self.allow_remote.or(earlier.allow_remote),
+            data: self.data.or(earlier.data),
+            store: self.store.or(earlier.store),
+            cluster_name: self.cluster_name.or(earlier.cluster_name),
+            node_name: self.node_name.or(earlier.node_name),
+            body_limit: self.body_limit.or(earlier.body_limit),
+            request_timeout: self.request_timeout.or(earlier.request_timeout),
+            shutdown_timeout: self.shutdown_timeout.or(earlier.shutdown_timeout),
+            concurrency_max: self.concurrency_max.or(earlier.concurrency_max),
+            max_model_memory_limit: self.max_model_memory_limit.or(earlier.max_model_memory_limit),
+            log: self.log.or(earlier.log),
+            log_format: self.log_format.or(earlier.log_format),
+        }
+    }
+}
+
+fn read_file(path: &Path, problems: &mut Vec<String>) -> Settings {
+    let read = std::fs::read_to_string(path)
+        .map_err(|error| format!("{}: {error}", path.display()))
+        // A parse error quotes the line, which may hold a password: only the message and the place are shown.
+        .and_then(|text| toml::from_str(&text).map_err(|error| file_error(path, &text, &error)));
+    read.unwrap_or_else(|problem| {
+        problems.push(problem);
+        Settings::default()
+    })
+}
+
+fn file_error(path: &Path, text: &str, error: &toml::de::Error) -> String {
+    let line =
+        error.span().map_or(1, |span| text.bytes().take(span.start).filter(|b| *b == b'\n').count() + 1);
+    format!("{} line {line}: {}", path.display(), error.message().lines().next().unwrap_or_default())
+}
+
+fn read_environment(
+    variables: impl Iterator<Item = (String, String)>,
+    problems: &mut Vec<String>,
+) -> Settings {
+    let mut settings = Settings::default();
+    for (name, value) in variables {
+        let Some(key) = name.strip_prefix(PREFIX) else { continue };
+        let text = Some(value.clone());
+        match key.to_ascii_lowercase().as_str() {
+            // Read by the command line.
+            "config" => {}
+            "listen" => settings.listen = text,
+            "data" => settings.data = text.map(PathBuf::from),
+            "store" => settings.store = text.map(Secret),
+            "cluster_name" => settings.cluster_name = text,
+            "node_name" => settings.node_name = text,
+            "body_limit" => settings.body_limit = text,
+            "request_timeout" => settings.request_timeout = text,
+            "shutdown_timeout" => settings.shutdown_timeout = text,
+            "max_model_memory_limit" => settings.max_model_memory_limit = text,
+            "log" => settings.log = text,
+            "log_format" => settings.log_format = text,
+            "allow_remote" => match value.parse() {
+                Ok(flag) => settings.allow_remote = Some(flag),
+                Err(_) => problems.push(format!("{name}: [{value}] is neither true nor false")),
+            },
+            "concurrency_max" => match value.parse() {
+                Ok(number) => settings.concurrency_max = Some(number),
+                Err(_) => problems.push(format!("{name}: [{value}] is not a whole number")),
+            },
+            _ => problems.push(format!("{name}: there is no such setting")),
+        }
+    }
+    settings
+}
+
+fn check_url(store: &Secret, problems: &mut Vec<String>) {
+    match reqwest::Url::parse(store.reveal()) {
+        Ok(url) if matches!(url.scheme(), "http" | "https") && url.has_host() => {}
+        Ok(_) => problems.push("store: the address must begin with http:// or https://".to_owned()),
+        Err(error) => problems.push(format!("store: the address cannot be read: {error}")),
+    }
+}
+
+fn bytes(name: &str, text: &str, problems: &mut Vec<String>) -> Option<usize> {
+    match types::bytes::parse_bytes(text, name).map(usize::try_from) {
+        Ok(Ok(bytes)) if bytes > 0 => Some(bytes),
+        Ok(_) => {
+            problems.push(format!("{name}: [{text}] is out of range"));
+            None
+        }
+        Err(error) => {
+            problems.push(format!("{name}: {error}"));
+            None
+        }
+    }
+}
+
+fn duration(name: &str, text: &str, problems: &mut Vec<String>) -> Option<Duration> {
+    match TimeSpan::parse(text, name).map(|span| u64::try_from(span.as_millis())) {
+        Ok(Ok(millis)) if millis > 0 => Some(Duration::from_millis(millis)),
+        Ok(_) => {
+            problems.push(format!("{name}: [{text}] must be positive"));
+            None
+        }
+        Err(error) => {
+            problems.push(format!("{name}: {error}"));
+            None
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn load(file: &str, environment: &[(&str, &str)], flags: Settings) -> Result<Config, ConfigErrors> {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("auspex.toml");
+        std::fs::write(&path, file).unwrap();
+        let variables = environment.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned()));
+        Config::load(Some(&path), variables, flags)
+    }
+
+    #[test]
+    fn flags_win_over_variables_and_those_over_the_file() {
+        let flags = Settings { listen: Some("127.0.0.1:3".to_owned()), ..Settings::default() };
+        let file = "listen = '127.0.0.1:1'\nnode_name = 'file'\ncluster_name = 'file'";
+        let config = load(
+            file,
+            &[("AUSPEX_LISTEN", "127.0.0.1:2"), ("AUSPEX_NODE_NAME", "env"), ("HOME", "/")],
+            flags,
+        )
+        .unwrap();
+        assert_eq!(config.listen.port(), 3);
+        assert_eq!((config.node_name.as_str(), config.cluster_name.as_str()), ("env", "file"));
+        assert_eq!((config.body_limit_bytes, config.request_timeout.as_secs()), (100 << 20, 1800));
+    }
+
+    #[test]
+    fn all_that_is_wrong_is_said_at_once() {
+        let file = "listen = '0.0.0.0:80'\nbody_limit = '5 parsecs'\nlog_format = 'xml'\nconcurrency_max = 0";
+        let problems = load(file, &[("AUSPEX_LISTN", "x"), ("AUSPEX_STORE", "ftp://h")], Settings::default())
+            .unwrap_err()
+            .0;
+        for (name, count) in [
+            ("listen:", 1),
+            ("body_limit:", 1),
+            ("log_format:", 1),
+            ("concurrency_max:", 1),
+            ("AUSPEX_LISTN:", 1),
+            ("store:", 1),
+        ] {
+            assert_eq!(
+                problems.iter().filter(|line| line.starts_with(name)).count(),
+                count,
+                "{name} in {problems:?}"
+            );
+        }
+    }
+
+    #[test]
+    fn unknown_keys_are_refused_and_secrets_stay_hidden() {
+        let problems =
+            load("store = 'http://u:hunter2@h'\nlisen = 'x'", &[], Settings::default()).unwrap_err();
+        assert!(problems.to_string().contains("unknown field `lisen`"), "{problems}");
+        assert!(!problems.to_string().contains("hunter2"));
+        let config = load("store = 'http://u:hunter2@h'", &[], Settings::default()).unwrap();
+        assert!(!format!("{config:?}").contains("hunter2"));
+        let broken = load("store = 'http://u:hunter2@h' oops", &[], Settings::default()).unwrap_err();
+        assert!(!broken.to_string().contains("hunter2"), "{broken}");
+    }
+
+    #[test]
+    fn remote_addresses_need_a_switch() {
+        assert!(load("listen = '0.0.0.0:1'\nallow_remote = true", &[], Settings::default()).is_ok());
+        assert!(load("listen = '[::1]:1'", &[], Settings::default()).is_ok());
+    }
+}

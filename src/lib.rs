@@ -1,0 +1,13 @@
+//! The server and the command line of Auspex, as a library that the binary and the tests share.
+//!
+//! | module | holds |
+//! | --- | --- |
+//! | [`cli`] | the commands |
+//! | [`config`] | the server's configuration |
+//! | [`app`] | the parts of a running server, put together |
+//! | [`api`] | the HTTP interface; the only code that knows HTTP |
+
+pub mod api;
+pub mod app;
+pub mod cli;
+pub mod config;

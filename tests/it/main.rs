@@ -1,0 +1,6 @@
+//! Tests through the real router, in process, and of the real binary.
+
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
+
+mod frame;
+mod server;
