@@ -2,8 +2,19 @@
 
 pub mod agg;
 pub mod analysis;
+pub mod catalog;
+pub mod cluster;
 pub mod date;
+pub mod document;
 pub mod error;
+pub mod index;
+pub mod mapping;
 pub mod query;
+pub mod search;
+pub mod sql;
 
+pub use catalog::Expand;
+pub use cluster::{Options, Search};
+pub use document::{BulkAnswer, BulkItem, BulkParams, WriteAnswer, WriteParams};
 pub use error::{Error, Result};
+pub use search::{SearchParams, SourceFilter};

@@ -102,7 +102,7 @@ pub(super) struct Found {
 }
 
 /// Applies operations; lives for one transaction.
-#[derive(Debug)]
+#[allow(missing_debug_implementations)]
 pub(super) struct Applier<'c> {
     connection: &'c Connection,
     salt: u64,

@@ -87,7 +87,7 @@ impl Reader {
         let mut statement =
             self.connection().prepare_cached("SELECT id, version, source FROM docs WHERE seq = ?")?;
         let stored = statement.query_row([seq], |row| {
-            let id = row.get_ref(0)?.as_str_or_null()?;
+            let id = row.get_ref(0)?.as_str_or_null().map_err(rusqlite::Error::from)?;
             Ok(Stored { id: self.id(seq, id), seq, version: row.get(1)?, source: row.get(2)? })
         });
         Ok(stored.optional()?)

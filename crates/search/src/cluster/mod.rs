@@ -1,0 +1,19 @@
+//! The facade: everything that Elasticsearch's API can be asked of the embedded store.
+//!
+//! | module | holds |
+//! | --- | --- |
+//! | [`facade`] | [`Search`]: opening, the open indices, the clock |
+//! | `indices` | creating, deleting, mappings, settings |
+//! | `aliases` | aliases |
+//! | `templates` | templates, and things that are stored and given back |
+//! | `overview` | health, `_cat`, stats, resolve |
+//! | `field_caps` | which fields there are |
+
+mod aliases;
+pub mod facade;
+mod field_caps;
+mod indices;
+mod overview;
+mod templates;
+
+pub use facade::{Options, Search};

@@ -1,0 +1,258 @@
+//! Sort keys, their values and order.
+
+use std::cmp::Ordering;
+
+use serde_json::{Value, json};
+
+use crate::error::{Error, Result};
+use crate::query::FieldKind;
+
+/// What is sorted by.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum By {
+    /// `_score`, which is the same for all hits of a search.
+    Score,
+    /// `_doc`: the order of writing.
+    Doc,
+    /// `_shard_doc`: the same, with the index in front; unique.
+    ShardDoc,
+    /// A field.
+    Field(String),
+}
+
+/// Which of several values counts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Mode {
+    /// The smallest.
+    Min,
+    /// The largest.
+    Max,
+    /// Their sum.
+    Sum,
+    /// Their mean.
+    Avg,
+    /// Their median.
+    Median,
+}
+
+/// Where documents without a value go.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Missing {
+    /// To the end.
+    Last,
+    /// To the beginning.
+    First,
+    /// Where this value is.
+    At(Value),
+}
+
+/// One sort key.
+#[derive(Clone, Debug, PartialEq)]
+pub struct SortKey {
+    /// What is sorted by.
+    pub by: By,
+    /// Greatest first?
+    pub descending: bool,
+    /// Which of several values counts.
+    pub mode: Mode,
+    /// Where documents without a value go.
+    pub missing: Missing,
+    /// Is an unmapped field no error?
+    pub unmapped_type: Option<String>,
+    /// How dates are printed in `sort`.
+    pub format: Option<String>,
+}
+
+impl SortKey {
+    /// A key with nothing unusual about it.
+    pub fn new(name: &str, descending: Option<bool>) -> Self {
+        let by = match name {
+            "_score" => By::Score,
+            "_doc" => By::Doc,
+            "_shard_doc" => By::ShardDoc,
+            field => By::Field(field.to_owned()),
+        };
+        let descending = descending.unwrap_or(by == By::Score);
+        let mode = if descending { Mode::Max } else { Mode::Min };
+        Self { by, descending, mode, missing: Missing::Last, unmapped_type: None, format: None }
+    }
+
+    /// Reads `sort` of a body.
+    ///
+    /// # Errors
+    /// When it is malformed.
+    pub fn parse_all(value: &Value) -> Result<Vec<Self>> {
+        match value {
+            Value::Array(items) => items.iter().map(Self::parse_all).collect::<Result<Vec<_>>>().map(|keys| keys.concat()),
+            Value::String(name) => Ok(vec![Self::new(name, None)]),
+            Value::Object(map) => map.iter().map(|(name, params)| Self::parse(name, params)).collect(),
+            _ => Err(Error::illegal("malformed sort format, either start array, start object, or an actual string are allowed")),
+        }
+    }
+
+    /// Reads `sort` of a URL: `f:desc,g`.
+    ///
+    /// # Errors
+    /// When a direction is neither.
+    pub fn parse_text(text: &str) -> Result<Vec<Self>> {
+        text.split(',')
+            .filter(|part| !part.is_empty())
+            .map(|part| match part.rsplit_once(':') {
+                Some((name, order)) => Ok(Self::new(name, Some(direction(order)?))),
+                None => Ok(Self::new(part, None)),
+            })
+            .collect()
+    }
+
+    fn parse(name: &str, params: &Value) -> Result<Self> {
+        let params = match params {
+            Value::String(order) => return Ok(Self::new(name, Some(direction(order)?))),
+            Value::Object(params) => params,
+            _ => return Err(Error::illegal(format!("malformed sort of [{name}]"))),
+        };
+        if name == "_geo_distance" || name == "_script" {
+            return Err(Error::illegal(format!("sorting by [{name}] is not supported")));
+        }
+        let order = params.get("order").and_then(Value::as_str).map(direction).transpose()?;
+        let mut key = Self::new(name, order);
+        for (param, value) in params {
+            match (param.as_str(), value.as_str()) {
+                ("order" | "numeric_type" | "nested" | "nested_path" | "nested_filter", _) => {}
+                ("missing", Some("_last")) => key.missing = Missing::Last,
+                ("missing", Some("_first")) => key.missing = Missing::First,
+                ("missing", _) => key.missing = Missing::At(value.clone()),
+                ("unmapped_type", Some(kind)) => key.unmapped_type = Some(kind.to_owned()),
+                ("format", Some(format)) => key.format = Some(format.to_owned()),
+                ("mode", Some(mode)) => {
+                    key.mode = match mode {
+                        "min" => Mode::Min,
+                        "max" => Mode::Max,
+                        "sum" => Mode::Sum,
+                        "avg" => Mode::Avg,
+                        "median" => Mode::Median,
+                        other => return Err(Error::illegal(format!("Unknown SortMode [{other}]"))),
+                    };
+                }
+                (other, _) => return Err(Error::x_content(format!("[field_sort] unknown field [{other}]"))),
+            }
+        }
+        Ok(key)
+    }
+
+    /// Compares two values of this key, in the order of the hits.
+    pub fn compare(&self, a: &KeyValue, b: &KeyValue) -> Ordering {
+        let missing_first = self.missing == Missing::First;
+        match (a, b) {
+            (KeyValue::Missing, KeyValue::Missing) => Ordering::Equal,
+            (KeyValue::Missing, _) if missing_first => Ordering::Less,
+            (KeyValue::Missing, _) => Ordering::Greater,
+            (_, KeyValue::Missing) if missing_first => Ordering::Greater,
+            (_, KeyValue::Missing) => Ordering::Less,
+            _ if self.descending => b.order(a),
+            _ => a.order(b),
+        }
+    }
+}
+
+fn direction(order: &str) -> Result<bool> {
+    match order.to_ascii_lowercase().as_str() {
+        "asc" => Ok(false),
+        "desc" => Ok(true),
+        other => Err(Error::illegal(format!("Unknown SortOrder [{other}]"))),
+    }
+}
+
+/// The value of a sort key for one document.
+#[derive(Clone, Debug, PartialEq)]
+pub enum KeyValue {
+    /// None.
+    Missing,
+    /// Whole numbers, dates, booleans.
+    Int(i64),
+    /// Floating-point numbers.
+    Double(f64),
+    /// Keywords, and addresses as they are stored.
+    Text(String),
+}
+
+impl KeyValue {
+    fn order(&self, other: &Self) -> Ordering {
+        match (self, other) {
+            (Self::Int(a), Self::Int(b)) => a.cmp(b),
+            (Self::Double(a), Self::Double(b)) => a.total_cmp(b),
+            (Self::Int(a), Self::Double(b)) => (*a as f64).total_cmp(b),
+            (Self::Double(a), Self::Int(b)) => a.total_cmp(&(*b as f64)),
+            (Self::Text(a), Self::Text(b)) => a.cmp(b),
+            (Self::Text(_), _) => Ordering::Greater,
+            (_, Self::Text(_)) => Ordering::Less,
+            (Self::Missing, _) | (_, Self::Missing) => Ordering::Equal,
+        }
+    }
+
+    /// As `sort` of a hit shows it.
+    pub fn to_json(&self, key: &SortKey, kind: Option<&FieldKind>) -> Value {
+        match self {
+            Self::Int(ms) => match (kind, &key.format) {
+                (Some(FieldKind::Date { .. }), Some(format)) => crate::date::DateFormat::new(format)
+                    .map_or_else(|_| json!(ms), |format| json!(format.print(*ms, &crate::date::Zone::utc()))),
+                _ => json!(ms),
+            },
+            Self::Double(value) => json!(value),
+            Self::Text(text) => match kind {
+                Some(FieldKind::Ip) => u128::from_str_radix(text, 16)
+                    .map_or_else(|_| json!(text), |bits| json!(crate::query::value::print_ip(bits))),
+                _ => json!(text),
+            },
+            Self::Missing => match kind {
+                Some(FieldKind::Integer { .. } | FieldKind::Date { .. } | FieldKind::Boolean) => {
+                    let low = key.descending != (key.missing == Missing::First);
+                    json!(if low { i64::MIN } else { i64::MAX })
+                }
+                _ => Value::Null,
+            },
+        }
+    }
+
+    /// Reads a value of `search_after`.
+    ///
+    /// # Errors
+    /// When the field cannot have it.
+    pub fn parse_after(value: &Value, key: &SortKey, kind: Option<&FieldKind>) -> Result<Self> {
+        let refuse = || {
+            Error::illegal(format!("Failed to parse search_after value for field [{}]: [{value}]", match &key.by {
+                By::Field(name) => name,
+                By::Score => "_score",
+                By::Doc => "_doc",
+                By::ShardDoc => "_shard_doc",
+            }))
+        };
+        match (kind, value) {
+            (_, Value::Null) => Ok(Self::Missing),
+            (Some(FieldKind::Keyword { .. }), Value::String(text)) => Ok(Self::Text(text.clone())),
+            (Some(FieldKind::Keyword { .. }), other) => Ok(Self::Text(other.to_string())),
+            (Some(FieldKind::Ip), Value::String(text)) => {
+                let field = crate::query::Field::plain("", FieldKind::Ip);
+                match crate::query::value::read(&field, &json!(text)) {
+                    Ok(Some(crate::query::value::Native::Ip(bits))) => Ok(Self::Text(format!("{bits:032x}"))),
+                    _ => Err(refuse()),
+                }
+            }
+            (Some(FieldKind::Double { .. }), Value::Number(number)) => {
+                number.as_f64().map(Self::Double).ok_or_else(refuse)
+            }
+            (Some(FieldKind::Date { format }), Value::String(text)) => {
+                let own = key.format.as_deref().map(crate::date::DateFormat::new).transpose()?;
+                let format = own.as_ref().unwrap_or(format);
+                format.parse_value(&json!(text)).map(Self::Int).or_else(|_| text.parse().map(Self::Int).map_err(|_| refuse()))
+            }
+            (_, Value::Number(number)) => match number.as_i64() {
+                Some(i64::MIN | i64::MAX) if kind.is_some() => Ok(Self::Missing),
+                Some(whole) => Ok(Self::Int(whole)),
+                None => number.as_f64().map(Self::Double).ok_or_else(refuse),
+            },
+            (Some(FieldKind::Boolean), Value::Bool(flag)) => Ok(Self::Int(i64::from(*flag))),
+            (None, Value::String(text)) => Ok(Self::Text(text.clone())),
+            _ => Err(refuse()),
+        }
+    }
+}
