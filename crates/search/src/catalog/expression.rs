@@ -81,7 +81,8 @@ impl State {
         for part in expression.split(',').filter(|part| !part.is_empty()) {
             if let (Some(excluded), true) = (part.strip_prefix('-'), wildcard_seen) {
                 found.retain(|name, target| {
-                    !wildcard_matches(excluded, name) && !target.meta.aliases.keys().any(|alias| alias == excluded)
+                    !wildcard_matches(excluded, name)
+                        && !target.meta.aliases.keys().any(|alias| alias == excluded)
                 });
             } else if part == "_all" || part.contains('*') {
                 wildcard_seen = true;
@@ -168,10 +169,12 @@ mod tests {
             }
             let mut aliases = BTreeMap::new();
             if name == "a1" {
-                let body: Map<String, Value> = json!({"filter": {"term": {"f": 1}}}).as_object().unwrap().clone();
+                let body: Map<String, Value> =
+                    json!({"filter": {"term": {"f": 1}}}).as_object().unwrap().clone();
                 aliases.insert("al".to_owned(), body);
             }
-            let meta = IndexMeta { name: name.into(), uuid: name.into(), created_ms: 0, settings, aliases, open };
+            let meta =
+                IndexMeta { name: name.into(), uuid: name.into(), created_ms: 0, settings, aliases, open };
             state.indices.insert(name.into(), Arc::new(meta));
         }
         state
@@ -179,7 +182,10 @@ mod tests {
 
     fn names(expression: &str, expand: Expand) -> Vec<String> {
         let found = state().resolve(expression, expand).unwrap();
-        found.into_iter().map(|t| format!("{}{}", t.meta.name, if t.filters.is_empty() { "" } else { "?" })).collect()
+        found
+            .into_iter()
+            .map(|t| format!("{}{}", t.meta.name, if t.filters.is_empty() { "" } else { "?" }))
+            .collect()
     }
 
     #[test]

@@ -23,7 +23,11 @@ impl Settings {
         };
         let mut flat = BTreeMap::new();
         for (key, value) in map {
-            let key = if key == "index" || key.starts_with("index.") { key.clone() } else { format!("index.{key}") };
+            let key = if key == "index" || key.starts_with("index.") {
+                key.clone()
+            } else {
+                format!("index.{key}")
+            };
             flatten(&key, value, &mut flat);
         }
         Ok(flat)

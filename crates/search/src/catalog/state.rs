@@ -34,7 +34,10 @@ impl IndexMeta {
 
     /// `index.mapping.total_fields.limit`.
     pub fn field_limit(&self) -> usize {
-        self.settings.get("index.mapping.total_fields.limit").and_then(|text| text.parse().ok()).unwrap_or(1000)
+        self.settings
+            .get("index.mapping.total_fields.limit")
+            .and_then(|text| text.parse().ok())
+            .unwrap_or(1000)
     }
 
     /// `index.max_result_window`.
@@ -102,10 +105,8 @@ impl State {
         name: &str,
         change: impl FnOnce(&mut IndexMeta) -> Result<T>,
     ) -> Result<T> {
-        let entry = self
-            .indices
-            .get_mut(name)
-            .ok_or_else(|| Error::IndexNotFound { index: name.to_owned() })?;
+        let entry =
+            self.indices.get_mut(name).ok_or_else(|| Error::IndexNotFound { index: name.to_owned() })?;
         let mut meta = IndexMeta::clone(entry);
         let result = change(&mut meta)?;
         if meta != **entry {

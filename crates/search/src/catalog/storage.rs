@@ -74,7 +74,8 @@ fn load(connection: &Connection) -> Result<State> {
 
 /// Writes what differs.
 fn store(connection: &Connection, old: &State, new: &State) -> Result<()> {
-    let mut put = connection.prepare_cached("INSERT OR REPLACE INTO entries(kind, name, body) VALUES(?, ?, ?)")?;
+    let mut put =
+        connection.prepare_cached("INSERT OR REPLACE INTO entries(kind, name, body) VALUES(?, ?, ?)")?;
     let mut drop = connection.prepare_cached("DELETE FROM entries WHERE kind = ? AND name = ?")?;
     let text = |body: serde_json::Result<String>| body.map_err(|error| Error::Corrupt(error.to_string()));
     for (name, meta) in &new.indices {

@@ -20,7 +20,11 @@ pub struct Prototype {
 impl Prototype {
     /// Adds what a template (or the request to create the index) says, which wins over what was there.
     pub fn add(&mut self, body: &Value) {
-        let parts = [("settings", &mut self.settings), ("mappings", &mut self.mappings), ("aliases", &mut self.aliases)];
+        let parts = [
+            ("settings", &mut self.settings),
+            ("mappings", &mut self.mappings),
+            ("aliases", &mut self.aliases),
+        ];
         for (key, target) in parts {
             if let Some(Value::Object(addition)) = body.get(key) {
                 overlay(target, addition);
@@ -34,7 +38,9 @@ fn overlay(target: &mut Map<String, Value>, addition: &Map<String, Value>) {
     for (key, value) in addition {
         match (target.get_mut(key), value) {
             // A field that is declared anew is declared wholly anew.
-            (Some(Value::Object(old)), Value::Object(new)) if !(old.contains_key("type") && new.contains_key("type")) => {
+            (Some(Value::Object(old)), Value::Object(new))
+                if !(old.contains_key("type") && new.contains_key("type")) =>
+            {
                 overlay(old, new);
             }
             (Some(Value::Array(old)), Value::Array(new)) if key == "dynamic_templates" => {
@@ -113,15 +119,31 @@ mod tests {
     #[test]
     fn the_highest_priority_wins_over_legacy_templates() {
         let mut state = State::default();
-        let mut put = |kind, name: &str, body: Value| state.things.insert((kind, name.to_owned()), Arc::new(body));
+        let mut put =
+            |kind, name: &str, body: Value| state.things.insert((kind, name.to_owned()), Arc::new(body));
         put(Kind::LegacyTemplate, "old", json!({"index_patterns": ["*"], "settings": {"x": 1}}));
-        put(Kind::LegacyTemplate, "older", json!({"index_patterns": ["b*"], "order": -1, "settings": {"x": 2, "y": 2}}));
-        put(Kind::ComponentTemplate, "c", json!({"template": {"mappings": {"properties": {"f": {"type": "long"}}}}}));
+        put(
+            Kind::LegacyTemplate,
+            "older",
+            json!({"index_patterns": ["b*"], "order": -1, "settings": {"x": 2, "y": 2}}),
+        );
+        put(
+            Kind::ComponentTemplate,
+            "c",
+            json!({"template": {"mappings": {"properties": {"f": {"type": "long"}}}}}),
+        );
         put(Kind::IndexTemplate, "low", json!({"index_patterns": "a*", "template": {"settings": {"z": 1}}}));
-        put(Kind::IndexTemplate, "high", json!({"index_patterns": ["a*"], "priority": 5, "composed_of": ["c"],
-            "template": {"mappings": {"properties": {"f": {"type": "keyword"}, "g": {"type": "date"}}}}}));
+        put(
+            Kind::IndexTemplate,
+            "high",
+            json!({"index_patterns": ["a*"], "priority": 5, "composed_of": ["c"],
+            "template": {"mappings": {"properties": {"f": {"type": "keyword"}, "g": {"type": "date"}}}}}),
+        );
         let a = prototype(&state, "abc").unwrap();
-        assert_eq!(Value::Object(a.mappings), json!({"properties": {"f": {"type": "keyword"}, "g": {"type": "date"}}}));
+        assert_eq!(
+            Value::Object(a.mappings),
+            json!({"properties": {"f": {"type": "keyword"}, "g": {"type": "date"}}})
+        );
         assert!(a.settings.is_empty());
         assert_eq!(Value::Object(prototype(&state, "b").unwrap().settings), json!({"x": 1, "y": 2}));
     }

@@ -68,9 +68,17 @@ impl Search {
     ///
     /// # Errors
     /// When the index does not exist.
-    pub fn get_aliases(&self, expression: &str, wanted: &str, expand: Expand) -> Result<(Value, Vec<String>)> {
-        let patterns: Vec<&str> =
-            wanted.split(',').filter(|part| !part.is_empty()).map(|part| if part == "_all" { "*" } else { part }).collect();
+    pub fn get_aliases(
+        &self,
+        expression: &str,
+        wanted: &str,
+        expand: Expand,
+    ) -> Result<(Value, Vec<String>)> {
+        let patterns: Vec<&str> = wanted
+            .split(',')
+            .filter(|part| !part.is_empty())
+            .map(|part| if part == "_all" { "*" } else { part })
+            .collect();
         let mut answer = Map::new();
         let mut seen = Vec::new();
         let expand = if expression.is_empty() { expand.with_wildcards("all")? } else { expand.with_closed() };
@@ -140,7 +148,8 @@ fn add(state: &mut State, params: &Value) -> Result<()> {
             }
             if body.get("is_write_index") == Some(&Value::Bool(true)) {
                 let other = state.behind_alias(alias).into_iter().find(|meta| {
-                    meta.name != index && meta.aliases[alias].get("is_write_index") == Some(&Value::Bool(true))
+                    meta.name != index
+                        && meta.aliases[alias].get("is_write_index") == Some(&Value::Bool(true))
                 });
                 // Another action of the same request may take the flag from it, which is checked by order here.
                 if let Some(other) = other {

@@ -130,7 +130,8 @@ impl Search {
         if !self.state().indices.get(&meta.name).is_some_and(|known| known.uuid == meta.uuid) {
             return Err(Error::IndexNotFound { index: meta.name.clone() });
         }
-        let index = Index::open(&self.path_of(&meta.uuid), &meta.name, &meta.uuid, self.inner.options.durable)?;
+        let index =
+            Index::open(&self.path_of(&meta.uuid), &meta.name, &meta.uuid, self.inner.options.durable)?;
         open.insert(meta.uuid.clone(), Arc::clone(&index));
         Ok(index)
     }

@@ -26,10 +26,9 @@ impl Search {
     /// # Errors
     /// When it exists, its name is not allowed, or settings, mapping or aliases are wrong.
     pub fn create_index(&self, name: &str, body: &Value) -> Result<Value> {
-        if let Some(unknown) = body
-            .as_object()
-            .and_then(|map| map.keys().find(|key| !matches!(key.as_str(), "settings" | "mappings" | "aliases")))
-        {
+        if let Some(unknown) = body.as_object().and_then(|map| {
+            map.keys().find(|key| !matches!(key.as_str(), "settings" | "mappings" | "aliases"))
+        }) {
             return Err(Error::parsing(format!("unknown key [{unknown}] for create index")));
         }
         let mut prototype = template::prototype(&self.state(), name)?;
@@ -59,7 +58,10 @@ impl Search {
             Err(error) => return Err(error),
         }
         let state = self.state();
-        state.write_index(name)?.map(Arc::clone).ok_or_else(|| Error::IndexNotFound { index: name.to_owned() })
+        state
+            .write_index(name)?
+            .map(Arc::clone)
+            .ok_or_else(|| Error::IndexNotFound { index: name.to_owned() })
     }
 
     fn create_from(&self, name: &str, prototype: Prototype) -> Result<()> {
@@ -69,7 +71,10 @@ impl Search {
             return Err(Error::IndexExists { index: name.to_owned(), uuid: existing.uuid.clone() });
         }
         if !state.behind_alias(name).is_empty() {
-            return Err(Error::InvalidIndexName { index: name.to_owned(), why: "already exists as alias".into() });
+            return Err(Error::InvalidIndexName {
+                index: name.to_owned(),
+                why: "already exists as alias".into(),
+            });
         }
         let mut settings = Settings::default();
         settings.0.insert("index.number_of_shards".into(), "1".into());
@@ -210,8 +215,7 @@ impl Search {
             let mut found = Map::new();
             for leaf in &mapping.leaves {
                 let path = &leaf.field.path;
-                let wanted =
-                    |pattern: &str| crate::mapping::compiled::wildcard_matches(pattern.trim(), path);
+                let wanted = |pattern: &str| crate::mapping::compiled::wildcard_matches(pattern.trim(), path);
                 if !fields.split(',').any(wanted) {
                     continue;
                 }
@@ -255,7 +259,9 @@ impl Search {
         let changes = Settings::parse(body)?;
         for fixed in ["index.number_of_shards", "index.uuid", "index.creation_date", "index.provided_name"] {
             if changes.contains_key(fixed) {
-                return Err(Error::illegal(format!("Can't update non dynamic settings [[{fixed}]] for open indices")));
+                return Err(Error::illegal(format!(
+                    "Can't update non dynamic settings [[{fixed}]] for open indices"
+                )));
             }
         }
         let targets = self.resolve(expression, expand.with_closed())?;

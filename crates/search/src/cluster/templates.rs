@@ -90,9 +90,11 @@ impl Search {
         Ok(match kind {
             Kind::IndexTemplate => json!({ "index_templates": listed("index_template") }),
             Kind::ComponentTemplate => json!({ "component_templates": listed("component_template") }),
-            Kind::LegacyTemplate | Kind::Stored => {
-                found.iter().map(|(name, body)| (name.clone(), Value::clone(body))).collect::<Map<_, _>>().into()
-            }
+            Kind::LegacyTemplate | Kind::Stored => found
+                .iter()
+                .map(|(name, body)| (name.clone(), Value::clone(body)))
+                .collect::<Map<_, _>>()
+                .into(),
         })
     }
 

@@ -87,7 +87,11 @@ impl Search {
         let mut lines = bulk_line::lines(body)?.enumerate().filter(|(_, line)| !line.trim_ascii().is_empty());
         while let Some((number, line)) = lines.next() {
             let (action, target) = bulk_line::parse(line, number + 1)?;
-            let payload = if action == Action::Delete { &[][..] } else { lines.next().map_or(&[][..], |(_, line)| line) };
+            let payload = if action == Action::Delete {
+                &[][..]
+            } else {
+                lines.next().map_or(&[][..], |(_, line)| line)
+            };
             bulk.operation(action, &target, default_index, payload, params)?;
         }
         bulk.flush()?;

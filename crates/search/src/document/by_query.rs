@@ -63,7 +63,12 @@ impl Search {
     ///
     /// # Errors
     /// When there is no query, or it does not fit.
-    pub fn delete_by_query(&self, expression: &str, body: &Value, params: &ByQueryParams) -> Result<ByQueryAnswer> {
+    pub fn delete_by_query(
+        &self,
+        expression: &str,
+        body: &Value,
+        params: &ByQueryParams,
+    ) -> Result<ByQueryAnswer> {
         if body.get("query").is_none() {
             return Err(Error::RequestValidation("1: query is missing;".into()));
         }
@@ -75,7 +80,12 @@ impl Search {
     ///
     /// # Errors
     /// When the query does not fit; for scripts.
-    pub fn update_by_query(&self, expression: &str, body: &Value, params: &ByQueryParams) -> Result<ByQueryAnswer> {
+    pub fn update_by_query(
+        &self,
+        expression: &str,
+        body: &Value,
+        params: &ByQueryParams,
+    ) -> Result<ByQueryAnswer> {
         if let Some(script) = body.get("script") {
             return Err(Error::Script {
                 reason: "compile error",
@@ -86,10 +96,17 @@ impl Search {
         self.by_query(expression, body, params, false)
     }
 
-    fn by_query(&self, expression: &str, body: &Value, params: &ByQueryParams, delete: bool) -> Result<ByQueryAnswer> {
+    fn by_query(
+        &self,
+        expression: &str,
+        body: &Value,
+        params: &ByQueryParams,
+        delete: bool,
+    ) -> Result<ByQueryAnswer> {
         let started = self.now_ms();
         let query = body.get("query").map_or_else(|| Ok(Query::match_all()), Query::parse)?;
-        let from_body = body.get("max_docs").and_then(Value::as_u64).and_then(|most| usize::try_from(most).ok());
+        let from_body =
+            body.get("max_docs").and_then(Value::as_u64).and_then(|most| usize::try_from(most).ok());
         let limit = params.max_docs.or(from_body).unwrap_or(usize::MAX);
         let proceed = params.proceed || body.get("conflicts") == Some(&json!("proceed"));
         let mut answer = ByQueryAnswer { delete, ..ByQueryAnswer::default() };
@@ -110,7 +127,9 @@ impl Search {
                             answer.version_conflicts += 1;
                             if !proceed {
                                 let cause = error.cause_json();
-                                answer.failures.push(json!({ "index": index.name, "cause": cause, "status": 409 }));
+                                answer
+                                    .failures
+                                    .push(json!({ "index": index.name, "cause": cause, "status": 409 }));
                             }
                         }
                         Err(error) => return Err(error),
@@ -152,8 +171,9 @@ fn operations(
         ops.push(if delete {
             WriteOp::Delete { id: stored.id, expected }
         } else {
-            let value: Value = serde_json::from_str(&stored.source)
-                .map_err(|error| Error::Corrupt(format!("the source of [{}] is damaged: {error}", stored.id)))?;
+            let value: Value = serde_json::from_str(&stored.source).map_err(|error| {
+                Error::Corrupt(format!("the source of [{}] is damaged: {error}", stored.id))
+            })?;
             let mut mapping = index.mapping();
             let cells = columns(index, &mut mapping, field_limit, &stored.id, &value)?;
             WriteOp::Index { id: Some(stored.id), expected, source: stored.source, cells }

@@ -35,12 +35,18 @@ impl Search {
     ///
     /// # Errors
     /// When the body is malformed.
-    pub fn multi_get(&self, default_index: Option<&str>, body: &Value, filter: &SourceFilter) -> Result<Value> {
+    pub fn multi_get(
+        &self,
+        default_index: Option<&str>,
+        body: &Value,
+        filter: &SourceFilter,
+    ) -> Result<Value> {
         let mut wanted: Vec<(Option<String>, String, SourceFilter)> = Vec::new();
         if let Some(Value::Array(docs)) = body.get("docs") {
             for doc in docs {
                 let text = |key: &str| doc.get(key).and_then(Value::as_str).map(str::to_owned);
-                let id = text("_id").ok_or_else(|| Error::RequestValidation("1: id is missing for doc 0;".into()))?;
+                let id = text("_id")
+                    .ok_or_else(|| Error::RequestValidation("1: id is missing for doc 0;".into()))?;
                 let own = match doc.get("_source") {
                     Some(value) => SourceFilter::parse(value)?,
                     None => filter.clone(),
@@ -59,9 +65,10 @@ impl Search {
         }
         let mut docs = Vec::with_capacity(wanted.len());
         for (index, id, filter) in wanted {
-            let index = index.as_deref().or(default_index).ok_or_else(|| {
-                Error::RequestValidation("1: index is missing for doc 0;".into())
-            })?;
+            let index = index
+                .as_deref()
+                .or(default_index)
+                .ok_or_else(|| Error::RequestValidation("1: index is missing for doc 0;".into()))?;
             docs.push(match self.get_document(index, &id, &filter) {
                 Ok(found) => found,
                 Err(error @ (Error::Sqlite(_) | Error::Io(_) | Error::Corrupt(_))) => return Err(error),

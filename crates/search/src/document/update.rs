@@ -26,7 +26,8 @@ impl Update {
         };
         for key in map.keys() {
             match key.as_str() {
-                "doc" | "upsert" | "doc_as_upsert" | "detect_noop" | "_source" | "if_seq_no" | "if_primary_term" => {}
+                "doc" | "upsert" | "doc_as_upsert" | "detect_noop" | "_source" | "if_seq_no"
+                | "if_primary_term" => {}
                 "script" | "scripted_upsert" => {
                     let script = map.get("script").map_or_else(String::new, script_text);
                     return Err(Error::Script {
@@ -67,11 +68,7 @@ impl Update {
 }
 
 pub(super) fn script_text(script: &Value) -> String {
-    script
-        .get("source")
-        .unwrap_or(script)
-        .as_str()
-        .map_or_else(|| script.to_string(), str::to_owned)
+    script.get("source").unwrap_or(script).as_str().map_or_else(|| script.to_string(), str::to_owned)
 }
 
 /// Merges objects into objects; everything else is replaced. Says whether anything changed.
@@ -131,8 +128,12 @@ impl Search {
             }
             let Some(source) = update.applied(id, found.as_ref())? else {
                 let stored = found.ok_or_else(|| Error::DocumentMissing { id: id.to_owned() })?;
-                let written =
-                    Written { id: stored.id, seq: stored.seq, version: stored.version, outcome: Outcome::Noop };
+                let written = Written {
+                    id: stored.id,
+                    seq: stored.seq,
+                    version: stored.version,
+                    outcome: Outcome::Noop,
+                };
                 let source = serde_json::from_str(&stored.source).unwrap_or_default();
                 return Ok((WriteAnswer { index: index.name.as_str().into(), written }, source));
             };

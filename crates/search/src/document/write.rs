@@ -120,9 +120,8 @@ impl Search {
         check_id(id)?;
         let expected = params.expected()?;
         let state = self.state();
-        let meta = state
-            .write_index(index)?
-            .ok_or_else(|| Error::IndexNotFound { index: index.to_owned() })?;
+        let meta =
+            state.write_index(index)?.ok_or_else(|| Error::IndexNotFound { index: index.to_owned() })?;
         write_one(&*self.index_of(meta)?, WriteOp::Delete { id: id.to_owned(), expected })
     }
 }
@@ -130,9 +129,8 @@ impl Search {
 /// Writes one operation.
 pub(super) fn write_one(index: &Index, op: WriteOp) -> Result<WriteAnswer> {
     let mut results = index.write(vec![op])?;
-    let written = results
-        .pop()
-        .ok_or_else(|| Error::Corrupt("the writer gave no answer to an operation".into()))??;
+    let written =
+        results.pop().ok_or_else(|| Error::Corrupt("the writer gave no answer to an operation".into()))??;
     Ok(WriteAnswer { index: index.name.as_str().into(), written })
 }
 

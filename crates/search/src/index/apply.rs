@@ -130,7 +130,12 @@ impl<'c> Applier<'c> {
                 let seq = self.take_seq();
                 self.insert(seq, None, 1, &source, &cells)?;
                 self.count += 1;
-                Ok(Written { id: auto_id::encode(self.salt, seq), seq, version: 1, outcome: Outcome::Created })
+                Ok(Written {
+                    id: auto_id::encode(self.salt, seq),
+                    seq,
+                    version: 1,
+                    outcome: Outcome::Created,
+                })
             }
             WriteOp::Index { id: Some(id), expected, source, cells } => {
                 let found = find(self.connection, self.salt, &id)?;
@@ -172,7 +177,14 @@ impl<'c> Applier<'c> {
         Ok(())
     }
 
-    fn insert(&mut self, seq: i64, id: Option<&str>, version: i64, source: &str, cells: &[Cell]) -> Result<()> {
+    fn insert(
+        &mut self,
+        seq: i64,
+        id: Option<&str>,
+        version: i64,
+        source: &str,
+        cells: &[Cell],
+    ) -> Result<()> {
         let statement = &mut self.insert;
         statement.clear_bindings();
         statement.raw_bind_parameter(1, seq)?;
@@ -228,9 +240,9 @@ fn check(id: &str, found: Option<Found>, expected: Expected) -> Result<i64> {
         (Expected::Absent, Some(found)) => {
             conflict(format!("document already exists (current version [{}])", found.version))
         }
-        (Expected::At { seq, term }, None) => conflict(format!(
-            "required seqNo [{seq}], primary term [{term}]. but no document was found"
-        )),
+        (Expected::At { seq, term }, None) => {
+            conflict(format!("required seqNo [{seq}], primary term [{term}]. but no document was found"))
+        }
         (Expected::At { seq, term }, Some(found)) if found.seq != seq || term != 1 => conflict(format!(
             "required seqNo [{seq}], primary term [{term}]. current document has seqNo [{}] and primary term [1]",
             found.seq

@@ -63,8 +63,12 @@ impl Index {
         let mapping = file::load_mapping(&connection, name)?;
         let count = file::number(&connection, "count")?.unwrap_or(0);
         let salt = uuid.bytes().fold(0, |salt, byte| auto_id::mix(salt ^ u64::from(byte)));
-        let shared =
-            Arc::new(Shared { name: name.to_owned(), salt, mapping: RwLock::new(mapping), count: count.into() });
+        let shared = Arc::new(Shared {
+            name: name.to_owned(),
+            salt,
+            mapping: RwLock::new(mapping),
+            count: count.into(),
+        });
         let (commands, queue) = sync_channel(QUEUE);
         let for_thread = Arc::clone(&shared);
         let thread = std::thread::Builder::new()

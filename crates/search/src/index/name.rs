@@ -15,7 +15,9 @@ pub fn check(name: &str) -> Result<()> {
         return refuse("must not be empty".into());
     }
     if name.contains(['\\', '/', '*', '?', '"', '<', '>', '|', ' ', ',']) {
-        return refuse("must not contain the following characters ['\\','/','*','?','\"','<','>','|',' ',',']".into());
+        return refuse(
+            "must not contain the following characters ['\\','/','*','?','\"','<','>','|',' ',',']".into(),
+        );
     }
     if name.contains('#') {
         return refuse("must not contain '#'".into());

@@ -83,7 +83,8 @@ fn commit(connection: &mut Connection, shared: &Shared, group: Vec<Command>) {
             }
         }
         Err(error) => {
-            let failed = || Error::Corrupt(format!("the write failed and was taken back: {}", describe(&error)));
+            let failed =
+                || Error::Corrupt(format!("the write failed and was taken back: {}", describe(&error)));
             tracing::error!(index = shared.name, error = describe(&error), "write failed");
             for answer in pending {
                 match answer {
@@ -173,12 +174,10 @@ fn handle(
     count: &mut i64,
 ) -> (Option<Pending>, Option<Error>) {
     match command {
-        Command::Write { ops, reply } => {
-            match write(connection, shared, ops, mapping, next_seq, count) {
-                Ok(results) => (Some(Pending::Write(reply, results)), None),
-                Err(error) => (Some(Pending::Write(reply, Vec::new())), Some(error)),
-            }
-        }
+        Command::Write { ops, reply } => match write(connection, shared, ops, mapping, next_seq, count) {
+            Ok(results) => (Some(Pending::Write(reply, results)), None),
+            Err(error) => (Some(Pending::Write(reply, Vec::new())), Some(error)),
+        },
         Command::Merge { body, limit, reply } => match merged(connection, mapping, &body, limit) {
             Ok(new) => {
                 *mapping = Arc::clone(&new);

@@ -85,7 +85,8 @@ impl Mapping {
                 compiler.fields - limit
             )));
         }
-        let by_path = compiler.leaves.iter().enumerate().map(|(n, leaf)| (leaf.field.path.clone(), n)).collect();
+        let by_path =
+            compiler.leaves.iter().enumerate().map(|(n, leaf)| (leaf.field.path.clone(), n)).collect();
         let copies = compiler.leaves.iter().any(|leaf| !leaf.copy_to.is_empty());
         Ok(Arc::new(Self {
             index: index.to_owned(),
@@ -161,7 +162,9 @@ impl Compiler {
                 )));
             };
             if name.is_empty() || name.split('.').any(str::is_empty) {
-                return Err(Error::MapperParsing("Failed to parse mapping: field name cannot be an empty string".into()));
+                return Err(Error::MapperParsing(
+                    "Failed to parse mapping: field name cannot be an empty string".into(),
+                ));
             }
             let child = self.child(child_path, params, dynamic, inside_nested || nested)?;
             children.insert(name.clone(), child);
@@ -179,7 +182,10 @@ impl Compiler {
         self.fields += 1;
         let type_name = params.get("type").and_then(Value::as_str);
         match type_name {
-            None if !params.contains_key("properties") && !params.is_empty() && !has_object_params(params) => {
+            None if !params.contains_key("properties")
+                && !params.is_empty()
+                && !has_object_params(params) =>
+            {
                 Err(Error::MapperParsing(format!(
                     "Failed to parse mapping: No type specified for field [{}]",
                     path.rsplit('.').next().unwrap_or(&path)

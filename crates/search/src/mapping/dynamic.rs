@@ -109,13 +109,15 @@ impl DynamicRules {
 impl Template {
     fn parse(value: &Value) -> Result<Self> {
         let malformed = |why: String| Error::MapperParsing(format!("Failed to parse mapping: {why}"));
-        let (name, body) = value
+        let (name, body) =
+            value
+                .as_object()
+                .filter(|map| map.len() == 1)
+                .and_then(|map| map.iter().next())
+                .ok_or_else(|| malformed("A dynamic template must be defined with a name".into()))?;
+        let body = body
             .as_object()
-            .filter(|map| map.len() == 1)
-            .and_then(|map| map.iter().next())
-            .ok_or_else(|| malformed("A dynamic template must be defined with a name".into()))?;
-        let body =
-            body.as_object().ok_or_else(|| malformed(format!("dynamic template [{name}] must be an object")))?;
+            .ok_or_else(|| malformed(format!("dynamic template [{name}] must be an object")))?;
         let mut template = Self { conditions: Vec::new(), regex: false, mapping: json!({}) };
         for (key, value) in body {
             let condition = match key.as_str() {

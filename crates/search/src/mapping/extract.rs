@@ -193,7 +193,8 @@ impl<'a> Walk<'a> {
 
     fn leaf(&mut self, leaf: &Leaf, value: &Value) -> Result<()> {
         if let Value::Array(items) = value {
-            let pair = matches!(leaf.field.kind, FieldKind::GeoPoint) && items.first().is_some_and(Value::is_number);
+            let pair =
+                matches!(leaf.field.kind, FieldKind::GeoPoint) && items.first().is_some_and(Value::is_number);
             if !pair {
                 for item in items {
                     self.leaf(leaf, item)?;
@@ -304,14 +305,21 @@ mod tests {
             "a": {"type": "long"}, "o": {"properties": {"k": {"type": "keyword"}}},
             "t": {"type": "text", "fields": {"keyword": {"type": "keyword", "ignore_above": 3}}},
             "n": {"type": "nested", "properties": {"x": {"type": "long"}}}}}));
-        let read = mapping.extract("1", &json!({"a": "5", "o.k": ["x", "y"], "t": "abc", "n": [{"x": 1}]})).unwrap();
+        let read =
+            mapping.extract("1", &json!({"a": "5", "o.k": ["x", "y"], "t": "abc", "n": [{"x": 1}]})).unwrap();
         assert!(read.additions.is_none());
         assert_eq!(
             read.cells,
-            [Cell::Int(5), Cell::Many(vec![Cell::Text("x".into()), Cell::Text("y".into())]), Cell::Text("abc".into())]
+            [
+                Cell::Int(5),
+                Cell::Many(vec![Cell::Text("x".into()), Cell::Text("y".into())]),
+                Cell::Text("abc".into())
+            ]
         );
         let error = mapping.extract("1", &json!({"a": "x"})).unwrap_err();
-        assert!(error.to_string().starts_with("failed to parse field [a] of type [long] in document with id '1'"));
+        assert!(
+            error.to_string().starts_with("failed to parse field [a] of type [long] in document with id '1'")
+        );
         assert!(mapping.extract("1", &json!({"o": 5})).is_err());
         assert!(mapping.extract("1", &json!({"n": [{"x": "y"}]})).is_err());
     }

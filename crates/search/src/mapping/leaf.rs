@@ -117,7 +117,9 @@ fn date_format(path: &str, params: &Map<String, Value>) -> Result<Arc<DateFormat
     match params.get("format") {
         None => Ok(DateFormat::default_format()),
         Some(Value::String(text)) => DateFormat::new(text).map(Arc::new).map_err(|error| {
-            Error::MapperParsing(format!("Failed to parse mapping: Error parsing [format] on field [{path}]: {error}"))
+            Error::MapperParsing(format!(
+                "Failed to parse mapping: Error parsing [format] on field [{path}]: {error}"
+            ))
         }),
         Some(_) => Err(Error::MapperParsing(format!(
             "Failed to parse mapping: [format] of field [{path}] must be a string"

@@ -25,7 +25,9 @@ fn merge_object(old: &mut Map<String, Value>, new: &Map<String, Value>, path: &s
                 }
             }
             ("properties", _) => {
-                return Err(Error::MapperParsing("Failed to parse mapping: [properties] must be an object".into()));
+                return Err(Error::MapperParsing(
+                    "Failed to parse mapping: [properties] must be an object".into(),
+                ));
             }
             _ => {
                 old.insert(key.clone(), value.clone());
@@ -36,15 +38,11 @@ fn merge_object(old: &mut Map<String, Value>, new: &Map<String, Value>, path: &s
 }
 
 /// Dotted names stand for objects within objects.
-fn merge_property(
-    target: &mut Map<String, Value>,
-    path: &str,
-    name: &str,
-    params: &Value,
-) -> Result<()> {
+fn merge_property(target: &mut Map<String, Value>, path: &str, name: &str, params: &Value) -> Result<()> {
     if let Some((first, rest)) = name.split_once('.') {
         let inner: Map<String, Value> = [(rest.to_owned(), params.clone())].into_iter().collect();
-        let object: Map<String, Value> = [("properties".to_owned(), Value::Object(inner))].into_iter().collect();
+        let object: Map<String, Value> =
+            [("properties".to_owned(), Value::Object(inner))].into_iter().collect();
         return merge_property(target, path, first, &Value::Object(object));
     }
     let path = if path.is_empty() { name.to_owned() } else { format!("{path}.{name}") };
@@ -68,12 +66,12 @@ fn merge_property(
             "cannot change object mapping from {}",
             if old_type == "nested" { "nested to non-nested" } else { "non-nested to nested" }
         ))),
-        (true, false) => Err(Error::illegal(format!(
-            "can't merge a non object mapping [{path}] with an object mapping"
-        ))),
-        (false, true) => Err(Error::illegal(format!(
-            "can't merge a non-nested mapping [{path}] with an object mapping"
-        ))),
+        (true, false) => {
+            Err(Error::illegal(format!("can't merge a non object mapping [{path}] with an object mapping")))
+        }
+        (false, true) => {
+            Err(Error::illegal(format!("can't merge a non-nested mapping [{path}] with an object mapping")))
+        }
         (false, false) => merge_leaf(existing, params, &path),
     }
 }
@@ -136,8 +134,10 @@ mod tests {
 
     #[test]
     fn fields_are_added_and_types_kept() {
-        let old = json!({"properties": {"a": {"type": "long"}, "o": {"properties": {"b": {"type": "keyword"}}}}});
-        let new = json!({"properties": {"o.c": {"type": "date"}, "a": {"type": "long", "meta": {"unit": "ms"}}}});
+        let old =
+            json!({"properties": {"a": {"type": "long"}, "o": {"properties": {"b": {"type": "keyword"}}}}});
+        let new =
+            json!({"properties": {"o.c": {"type": "date"}, "a": {"type": "long", "meta": {"unit": "ms"}}}});
         assert_eq!(
             merged(old.clone(), new).unwrap(),
             json!({"properties": {"a": {"type": "long", "meta": {"unit": "ms"}},

@@ -171,13 +171,20 @@ impl<'a> Feeder<'a> {
     }
 
     /// The rows of the nested scopes that belong to the document whose row was just ended.
-    fn nested(&self, collector: &mut Collector, batch: &mut Batch, row: &Row<'_, '_>, source: &Value) -> Result<()> {
+    fn nested(
+        &self,
+        collector: &mut Collector,
+        batch: &mut Batch,
+        row: &Row<'_, '_>,
+        source: &Value,
+    ) -> Result<()> {
         let id = self.view.reader.id(row.seq, row.id()?);
         let document = batch.scopes[0].rows() as u32 - 1;
         let mut objects: Vec<Vec<(&Value, u32)>> = vec![vec![(source, document)]];
         for (number, scope) in self.scopes.iter().enumerate().skip(1) {
             let above = &self.scopes[scope.parent].path;
-            let below = scope.path.strip_prefix(above.as_str()).unwrap_or(&scope.path).trim_start_matches('.');
+            let below =
+                scope.path.strip_prefix(above.as_str()).unwrap_or(&scope.path).trim_start_matches('.');
             let mut found = Vec::new();
             for (object, parent) in &objects[scope.parent] {
                 visit(object, below, false, &mut |inner| {

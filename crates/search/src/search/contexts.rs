@@ -50,8 +50,10 @@ impl Contexts {
 
     pub(crate) fn get(&mut self, id: &str, now_ms: i64, keep_ms: Option<i64>) -> Result<Context> {
         self.open.retain(|_, (expires_ms, _)| *expires_ms > now_ms);
-        let (expires_ms, context) =
-            self.open.get_mut(id).ok_or_else(|| Error::SearchContextMissing { id: id.to_owned() }.on_index(""))?;
+        let (expires_ms, context) = self
+            .open
+            .get_mut(id)
+            .ok_or_else(|| Error::SearchContextMissing { id: id.to_owned() }.on_index(""))?;
         if let Some(keep_ms) = keep_ms {
             *expires_ms = now_ms.saturating_add(keep_ms);
         }

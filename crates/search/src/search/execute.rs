@@ -54,7 +54,13 @@ pub struct Found {
 ///
 /// # Errors
 /// When the request does not fit the mappings, or the machine fails.
-pub fn run(views: &[View], request: &SearchRequest, limit: usize, now_ms: i64, max_buckets: usize) -> Result<Found> {
+pub fn run(
+    views: &[View],
+    request: &SearchRequest,
+    limit: usize,
+    now_ms: i64,
+    max_buckets: usize,
+) -> Result<Found> {
     let score = request.query.constant_score();
     let mut keys = request.sort.clone();
     if keys.is_empty() {
@@ -125,7 +131,11 @@ fn total(views: &[View], filters: &[Filter], track: TrackTotal) -> Result<Option
     }))
 }
 
-fn after(request: &SearchRequest, keys: &[SortKey], plans: &[Vec<PlannedKey>]) -> Result<Option<Vec<KeyValue>>> {
+fn after(
+    request: &SearchRequest,
+    keys: &[SortKey],
+    plans: &[Vec<PlannedKey>],
+) -> Result<Option<Vec<KeyValue>>> {
     let Some(values) = &request.search_after else { return Ok(None) };
     if request.sort.is_empty() {
         return Err(Error::illegal("Sort must contain at least one field when using search_after."));
@@ -155,7 +165,9 @@ fn collapse_leaf(view: &View, field: &str) -> Result<Option<Leaf>> {
         match leaf.field.kind {
             FieldKind::Text { .. } => return Err(Error::illegal(fielddata_disabled(field))),
             FieldKind::GeoPoint => {
-                return Err(Error::illegal(format!("collapse is not supported for the field [{field}] of the type [geo_point]")));
+                return Err(Error::illegal(format!(
+                    "collapse is not supported for the field [{field}] of the type [geo_point]"
+                )));
             }
             _ => {}
         }
@@ -175,7 +187,8 @@ pub fn answer(
     took_ms: i64,
 ) -> Result<Map<String, Value>> {
     let range = range.start.min(found.hits.len())..range.end.min(found.hits.len());
-    let scored = request.sort.is_empty() || request.track_scores || request.sort.iter().any(|key| key.by == By::Score);
+    let scored =
+        request.sort.is_empty() || request.track_scores || request.sort.iter().any(|key| key.by == By::Score);
     let score = if scored { json!(found.score) } else { Value::Null };
     let shown = Shown::from(request);
     let mut hits = Vec::with_capacity(range.len());

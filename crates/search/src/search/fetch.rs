@@ -72,7 +72,12 @@ pub fn hit_json(reader: &Reader, seq: i64, score: Value, shown: &Shown<'_>) -> R
     Ok(hit)
 }
 
-fn fields_json(mapping: &Mapping, document: &Value, id: &str, shown: &Shown<'_>) -> Result<Map<String, Value>> {
+fn fields_json(
+    mapping: &Mapping,
+    document: &Value,
+    id: &str,
+    shown: &Shown<'_>,
+) -> Result<Map<String, Value>> {
     let mut found = Map::new();
     for (wanted, indexed) in
         shown.docvalue_fields.iter().map(|w| (w, true)).chain(shown.fields.iter().map(|w| (w, false)))
@@ -119,7 +124,9 @@ fn printed(leaf: &Leaf, document: &Value, indexed: bool, format: Option<&DateFor
     values
         .into_iter()
         .map(|native| match (native, &leaf.field.kind) {
-            (Native::Int(ms), FieldKind::Date { format: own }) => json!(format.unwrap_or(own).print(ms, &Zone::utc())),
+            (Native::Int(ms), FieldKind::Date { format: own }) => {
+                json!(format.unwrap_or(own).print(ms, &Zone::utc()))
+            }
             (Native::Int(value), FieldKind::Boolean) => json!(value != 0),
             (Native::Int(value), _) => json!(value),
             (Native::Double(value), _) => json!(value),

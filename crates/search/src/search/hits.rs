@@ -132,7 +132,9 @@ impl<'w> Collector<'w> {
             match (leaf.column, row.source()) {
                 (Some(_), _) => {
                     let kind = &leaf.field.kind;
-                    cell::for_each(kind, row.column(place), &mut |scalar: Scalar<'_>| found.push(scalar.to_native()));
+                    cell::for_each(kind, row.column(place), &mut |scalar: Scalar<'_>| {
+                        found.push(scalar.to_native())
+                    });
                     place += 1;
                 }
                 (None, Some(source)) => found = natives(&leaf.field, source, ""),
@@ -154,7 +156,8 @@ impl<'w> Collector<'w> {
                 }
             })
             .collect();
-        let group = self.wanted.collapse.map(|leaf| reduce(values(leaf), Mode::Min).unwrap_or(KeyValue::Missing));
+        let group =
+            self.wanted.collapse.map(|leaf| reduce(values(leaf), Mode::Min).unwrap_or(KeyValue::Missing));
         Hit { target: self.wanted.target, seq: row.seq, keys, group }
     }
 
@@ -217,7 +220,8 @@ fn reduce(values: Vec<Native>, mode: Mode) -> Option<KeyValue> {
         })
         .collect();
     let whole = keys.iter().all(|key| matches!(key, KeyValue::Int(_)));
-    let number = |value: f64| Some(if whole { KeyValue::Int(value.round() as i64) } else { KeyValue::Double(value) });
+    let number =
+        |value: f64| Some(if whole { KeyValue::Int(value.round() as i64) } else { KeyValue::Double(value) });
     let middle = numbers.len() / 2;
     match mode {
         Mode::Max => keys.pop(),

@@ -107,12 +107,15 @@ pub fn sql_sort(
     let mut order_by = Vec::new();
     let mut has_seq = false;
     // Only the first key that tells rows apart can be served by an index.
-    let leading = keys.iter().position(|planned| planned.key.by != By::Score).filter(|p| keys[*p].column().is_some());
+    let leading =
+        keys.iter().position(|planned| planned.key.by != By::Score).filter(|p| keys[*p].column().is_some());
     for (place, planned) in keys.iter().enumerate() {
         let direction = if planned.key.descending { "DESC" } else { "ASC" };
         match (&planned.key.by, planned.column()) {
             // Within a segment the leading column is NULL for all or for none.
-            (By::Field(_), Some(column)) if leading == Some(place) => order_by.push(format!("c{column} {direction}")),
+            (By::Field(_), Some(column)) if leading == Some(place) => {
+                order_by.push(format!("c{column} {direction}"))
+            }
             (By::Field(_), Some(column)) => {
                 let nulls = if planned.key.missing == Missing::First { "FIRST" } else { "LAST" };
                 order_by.push(format!("c{column} {direction} NULLS {nulls}"));

@@ -158,7 +158,9 @@ impl SearchRequest {
             "size" => self.size = natural(key, value)?,
             "sort" => self.sort = SortKey::parse_all(value)?,
             "search_after" => {
-                let values = value.as_array().ok_or_else(|| Error::parsing("Expected [START_ARRAY] for [search_after]"))?;
+                let values = value
+                    .as_array()
+                    .ok_or_else(|| Error::parsing("Expected [START_ARRAY] for [search_after]"))?;
                 self.search_after = Some(values.clone());
             }
             "track_total_hits" => self.track_total = track_total(value)?,
@@ -179,14 +181,18 @@ impl SearchRequest {
                     return Err(Error::illegal("[inner_hits] of [collapse] is not supported"));
                 }
                 let field = value.get("field").and_then(Value::as_str);
-                self.collapse = Some(field.ok_or_else(|| Error::illegal("Required [field] of [collapse]"))?.to_owned());
+                self.collapse =
+                    Some(field.ok_or_else(|| Error::illegal("Required [field] of [collapse]"))?.to_owned());
             }
             "version" => self.version = value.as_bool().unwrap_or(false),
             "seq_no_primary_term" => self.seq_no = value.as_bool().unwrap_or(false),
             "track_scores" => self.track_scores = value.as_bool().unwrap_or(false),
             "min_score" => self.min_score = value.as_f64(),
             "pit" => {
-                let id = value.get("id").and_then(Value::as_str).ok_or_else(|| Error::illegal("[pit] requires [id]"))?;
+                let id = value
+                    .get("id")
+                    .and_then(Value::as_str)
+                    .ok_or_else(|| Error::illegal("[pit] requires [id]"))?;
                 let keep = value.get("keep_alive").and_then(Value::as_str).map(str::to_owned);
                 self.pit = Some((id.to_owned(), keep));
             }
@@ -197,7 +203,8 @@ impl SearchRequest {
                 return Err(Error::illegal(format!("[{key}] is not supported by the embedded store")));
             }
             // Of no meaning here, or no more than a hint.
-            "timeout" | "terminate_after" | "explain" | "profile" | "indices_boost" | "highlight" | "stats" | "slice" | "ext" => {}
+            "timeout" | "terminate_after" | "explain" | "profile" | "indices_boost" | "highlight"
+            | "stats" | "slice" | "ext" => {}
             other => {
                 let kind = match value {
                     Value::Object(_) => "START_OBJECT",
@@ -226,7 +233,9 @@ impl SearchRequest {
         match params.source.as_deref() {
             Some("false") => self.source = SourceFilter::none(),
             Some("true") | None => {}
-            Some(paths) => self.source = SourceFilter { includes: list(&paths.to_owned()), ..SourceFilter::default() },
+            Some(paths) => {
+                self.source = SourceFilter { includes: list(&paths.to_owned()), ..SourceFilter::default() }
+            }
         }
         if let Some(paths) = &params.source_includes {
             self.source.includes = list(paths);
@@ -235,7 +244,8 @@ impl SearchRequest {
             self.source.excludes = list(paths);
         }
         if let Some(fields) = &params.docvalue_fields {
-            self.docvalue_fields = list(fields).into_iter().map(|name| WantedField { name, format: None }).collect();
+            self.docvalue_fields =
+                list(fields).into_iter().map(|name| WantedField { name, format: None }).collect();
         }
         if let Some(text) = &params.track_total_hits {
             let value = serde_json::from_str(text).unwrap_or_else(|_| json!(text));
@@ -253,7 +263,9 @@ impl SearchRequest {
     /// When the hits lie too deep.
     pub fn check_window(&self, window: u64) -> Result<()> {
         if self.search_after.is_some() && self.from > 0 {
-            return Err(Error::RequestValidation("1: `from` parameter must be set to 0 when `search_after` is used;".into()));
+            return Err(Error::RequestValidation(
+                "1: `from` parameter must be set to 0 when `search_after` is used;".into(),
+            ));
         }
         let end = self.from.saturating_add(self.size);
         if end > window {
@@ -293,7 +305,9 @@ fn track_total(value: &Value) -> Result<TrackTotal> {
         Value::Bool(false) => Ok(TrackTotal::Off),
         Value::Number(number) if number.as_i64() == Some(-1) => Ok(TrackTotal::Off),
         other => other.as_u64().map(TrackTotal::UpTo).ok_or_else(|| {
-            Error::illegal(format!("[track_total_hits] parameter must be positive or equals to -1, got {other}"))
+            Error::illegal(format!(
+                "[track_total_hits] parameter must be positive or equals to -1, got {other}"
+            ))
         }),
     }
 }
@@ -308,8 +322,12 @@ fn wanted_fields(key: &str, value: &Value) -> Result<Vec<WantedField>> {
             Value::String(name) => Ok(WantedField { name: name.clone(), format: None }),
             Value::Object(map) => {
                 let text = |key: &str| map.get(key).and_then(Value::as_str).map(str::to_owned);
-                let name = text("field").ok_or_else(|| Error::illegal(format!("Required [field] of [{key}]")))?;
-                Ok(WantedField { name, format: text("format").filter(|format| format != "use_field_mapping") })
+                let name =
+                    text("field").ok_or_else(|| Error::illegal(format!("Required [field] of [{key}]")))?;
+                Ok(WantedField {
+                    name,
+                    format: text("format").filter(|format| format != "use_field_mapping"),
+                })
             }
             _ => Err(Error::parsing(format!("[{key}] expects names or objects"))),
         })

@@ -56,7 +56,12 @@ impl Search {
         }
     }
 
-    fn search_views(&self, views: &[View], request: &SearchRequest, started: i64) -> Result<Map<String, Value>> {
+    fn search_views(
+        &self,
+        views: &[View],
+        request: &SearchRequest,
+        started: i64,
+    ) -> Result<Map<String, Value>> {
         let (from, size) = (index(request.from), index(request.size));
         let limit = from.saturating_add(size);
         let limit = if size == 0 { 0 } else { limit };
@@ -64,7 +69,13 @@ impl Search {
         execute::answer(views, request, &found, from..limit.max(from), self.took(started))
     }
 
-    fn search_pit(&self, request: &SearchRequest, id: &str, keep: Option<&str>, started: i64) -> Result<Value> {
+    fn search_pit(
+        &self,
+        request: &SearchRequest,
+        id: &str,
+        keep: Option<&str>,
+        started: i64,
+    ) -> Result<Value> {
         let keep_ms = keep.map(|text| crate::date::interval::duration_ms(text, "keep_alive")).transpose()?;
         request.check_window(10_000).map_err(|error| error.on_index(""))?;
         let context = self.contexts(|contexts| contexts.get(id, started, keep_ms))?;
@@ -81,9 +92,17 @@ impl Search {
         with(&mut self.inner.contexts.lock().unwrap_or_else(PoisonError::into_inner))
     }
 
-    fn open_scroll(&self, views: Vec<View>, mut request: SearchRequest, keep_ms: i64, started: i64) -> Result<Value> {
+    fn open_scroll(
+        &self,
+        views: Vec<View>,
+        mut request: SearchRequest,
+        keep_ms: i64,
+        started: i64,
+    ) -> Result<Value> {
         if request.from > 0 || request.search_after.is_some() {
-            return Err(Error::RequestValidation("1: using [from] is not allowed in a scroll context;".into()));
+            return Err(Error::RequestValidation(
+                "1: using [from] is not allowed in a scroll context;".into(),
+            ));
         }
         if request.size == 0 {
             return Err(Error::RequestValidation("1: [size] cannot be [0] in a scroll context;".into()));
@@ -113,7 +132,8 @@ impl Search {
         let mut scroll = scroll.lock().unwrap_or_else(PoisonError::into_inner);
         let end = scroll.given.saturating_add(index(scroll.request.size)).min(scroll.found.hits.len());
         let range = scroll.given..end;
-        let mut answer = execute::answer(&scroll.views, &scroll.request, &scroll.found, range, self.took(started))?;
+        let mut answer =
+            execute::answer(&scroll.views, &scroll.request, &scroll.found, range, self.took(started))?;
         scroll.given = end;
         answer.insert("_scroll_id".into(), json!(id));
         Ok(Value::Object(answer))
@@ -183,14 +203,19 @@ impl Search {
     /// When the body is malformed.
     pub fn multi_search(&self, default_index: &str, params: &SearchParams, body: &[u8]) -> Result<Value> {
         let started = self.now_ms();
-        let malformed = |error: serde_json::Error| Error::x_content(format!("malformed msearch line: {error}"));
+        let malformed =
+            |error: serde_json::Error| Error::x_content(format!("malformed msearch line: {error}"));
         let mut lines = body.split(|byte| *byte == b'\n').map(<[u8]>::trim_ascii).peekable();
         let mut responses = Vec::new();
         while let Some(header) = lines.next() {
             if header.is_empty() && lines.peek().is_none() {
                 break;
             }
-            let header: Value = if header.is_empty() { json!({}) } else { serde_json::from_slice(header).map_err(malformed)? };
+            let header: Value = if header.is_empty() {
+                json!({})
+            } else {
+                serde_json::from_slice(header).map_err(malformed)?
+            };
             let Some(line) = lines.next().filter(|line| !line.is_empty()) else {
                 return Err(Error::RequestValidation("1: no search after a header;".into()));
             };
@@ -209,7 +234,13 @@ impl Search {
         Ok(json!({ "took": self.took(started), "responses": responses }))
     }
 
-    fn one_of_many(&self, default_index: &str, params: &SearchParams, header: &Value, body: &Value) -> Result<Value> {
+    fn one_of_many(
+        &self,
+        default_index: &str,
+        params: &SearchParams,
+        header: &Value,
+        body: &Value,
+    ) -> Result<Value> {
         let mut params = params.clone();
         if let Some(flag) = header.get("ignore_unavailable").and_then(Value::as_bool) {
             params.expand.ignore_unavailable = flag;

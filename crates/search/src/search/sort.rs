@@ -83,10 +83,14 @@ impl SortKey {
     /// When it is malformed.
     pub fn parse_all(value: &Value) -> Result<Vec<Self>> {
         match value {
-            Value::Array(items) => items.iter().map(Self::parse_all).collect::<Result<Vec<_>>>().map(|keys| keys.concat()),
+            Value::Array(items) => {
+                items.iter().map(Self::parse_all).collect::<Result<Vec<_>>>().map(|keys| keys.concat())
+            }
             Value::String(name) => Ok(vec![Self::new(name, None)]),
             Value::Object(map) => map.iter().map(|(name, params)| Self::parse(name, params)).collect(),
-            _ => Err(Error::illegal("malformed sort format, either start array, start object, or an actual string are allowed")),
+            _ => Err(Error::illegal(
+                "malformed sort format, either start array, start object, or an actual string are allowed",
+            )),
         }
     }
 
@@ -219,12 +223,15 @@ impl KeyValue {
     /// When the field cannot have it.
     pub fn parse_after(value: &Value, key: &SortKey, kind: Option<&FieldKind>) -> Result<Self> {
         let refuse = || {
-            Error::illegal(format!("Failed to parse search_after value for field [{}]: [{value}]", match &key.by {
-                By::Field(name) => name,
-                By::Score => "_score",
-                By::Doc => "_doc",
-                By::ShardDoc => "_shard_doc",
-            }))
+            Error::illegal(format!(
+                "Failed to parse search_after value for field [{}]: [{value}]",
+                match &key.by {
+                    By::Field(name) => name,
+                    By::Score => "_score",
+                    By::Doc => "_doc",
+                    By::ShardDoc => "_shard_doc",
+                }
+            ))
         };
         match (kind, value) {
             (_, Value::Null) => Ok(Self::Missing),
@@ -243,7 +250,10 @@ impl KeyValue {
             (Some(FieldKind::Date { format }), Value::String(text)) => {
                 let own = key.format.as_deref().map(crate::date::DateFormat::new).transpose()?;
                 let format = own.as_ref().unwrap_or(format);
-                format.parse_value(&json!(text)).map(Self::Int).or_else(|_| text.parse().map(Self::Int).map_err(|_| refuse()))
+                format
+                    .parse_value(&json!(text))
+                    .map(Self::Int)
+                    .or_else(|_| text.parse().map(Self::Int).map_err(|_| refuse()))
             }
             (_, Value::Number(number)) => match number.as_i64() {
                 Some(i64::MIN | i64::MAX) if kind.is_some() => Ok(Self::Missing),

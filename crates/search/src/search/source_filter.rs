@@ -39,7 +39,9 @@ impl SourceFilter {
                 Value::Array(items) => items
                     .iter()
                     .map(|item| {
-                        item.as_str().map(str::to_owned).ok_or_else(|| Error::parsing("[_source] expects strings"))
+                        item.as_str()
+                            .map(str::to_owned)
+                            .ok_or_else(|| Error::parsing("[_source] expects strings"))
                     })
                     .collect(),
                 _ => Err(Error::parsing("[_source] expects strings")),
@@ -62,7 +64,9 @@ impl SourceFilter {
                 }
                 Ok(filter)
             }
-            _ => Err(Error::parsing("Expected one of [VALUE_BOOLEAN, VALUE_STRING, START_ARRAY, START_OBJECT] for [_source]")),
+            _ => Err(Error::parsing(
+                "Expected one of [VALUE_BOOLEAN, VALUE_STRING, START_ARRAY, START_OBJECT] for [_source]",
+            )),
         }
     }
 
@@ -101,12 +105,14 @@ impl SourceFilter {
                     if self.excludes.iter().any(|pattern| wildcard_matches(pattern, &path)) {
                         continue;
                     }
-                    let inside = inside || self.includes.iter().any(|pattern| wildcard_matches(pattern, &path));
+                    let inside =
+                        inside || self.includes.iter().any(|pattern| wildcard_matches(pattern, &path));
                     if let Some(value) = self.filtered(value, &path, inside) {
                         kept.insert(key, value);
                     }
                 }
-                (!kept.is_empty() || (inside && (was_empty || path.is_empty()))).then_some(Value::Object(kept))
+                (!kept.is_empty() || (inside && (was_empty || path.is_empty())))
+                    .then_some(Value::Object(kept))
             }
             Value::Array(items) => {
                 let was_empty = items.is_empty();

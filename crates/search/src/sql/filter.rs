@@ -28,8 +28,7 @@ impl Filter {
     /// When a query does not fit the mapping.
     pub fn new(reader: &Reader, queries: &[&Query], now_ms: i64) -> Result<Self> {
         let mapping: &dyn FieldTypes = reader.mapping().as_ref();
-        let parts =
-            queries.iter().map(|query| query.resolve(mapping, now_ms)).collect::<Result<Vec<_>>>()?;
+        let parts = queries.iter().map(|query| query.resolve(mapping, now_ms)).collect::<Result<Vec<_>>>()?;
         Ok(Self::of(reader, Predicate::and(parts)))
     }
 
