@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
+use ::search::Search;
 use types::{Clock, TimestampMs};
 
 use crate::api;
@@ -16,6 +17,8 @@ pub struct App(Arc<Inner>);
 struct Inner {
     config: Config,
     clock: Arc<dyn Clock>,
+    /// The embedded store; absent when a cluster is used.
+    search: Option<Search>,
     started: TimestampMs,
     counters: Counters,
 }
@@ -40,7 +43,8 @@ impl App {
     /// When the store cannot be opened.
     pub async fn open(config: Config, clock: Arc<dyn Clock>) -> Result<Self, StartError> {
         let started = clock.now();
-        Ok(Self(Arc::new(Inner { config, clock, started, counters: Counters::default() })))
+        let search = open_search(&config, &clock).await?;
+        Ok(Self(Arc::new(Inner { config, clock, search, started, counters: Counters::default() })))
     }
 
     /// All routes with everything around them.
@@ -59,6 +63,10 @@ impl App {
         self.0.clock.as_ref()
     }
 
+    pub(crate) fn search(&self) -> Option<&Search> {
+        self.0.search.as_ref()
+    }
+
     pub(crate) fn started(&self) -> TimestampMs {
         self.0.started
     }
@@ -66,6 +74,19 @@ impl App {
     pub(crate) fn counters(&self) -> &Counters {
         &self.0.counters
     }
+}
+
+async fn open_search(config: &Config, clock: &Arc<dyn Clock>) -> Result<Option<Search>, StartError> {
+    if config.store.is_some() {
+        return Ok(None);
+    }
+    let folder = config.data.clone();
+    let clock = Arc::clone(clock);
+    let opened = tokio::task::spawn_blocking(move || {
+        Search::open(&folder, Arc::new(move || clock.now().0), ::search::Options::default())
+    });
+    let failed = |reason: String| StartError::Store { path: config.data.display().to_string(), reason };
+    opened.await.map_err(|e| failed(e.to_string()))?.map(Some).map_err(|e| failed(e.to_string()))
 }
 
 /// Answers given since the start, by class of status.

@@ -1,6 +1,7 @@
 //! What can be done on the command line, one file per subcommand.
 
 pub(crate) mod categorize;
+pub(crate) mod detect;
 #[allow(dead_code, unused_imports, reason = "the record readers are there for analysing files")]
 pub(crate) mod input;
 pub(crate) mod serve;
@@ -16,6 +17,7 @@ use crate::config::ConfigErrors;
 #[command(name = "auspex", version)]
 enum Command {
     Serve(serve::Args),
+    Detect(detect::Args),
     Categorize(categorize::Args),
 }
 
@@ -23,6 +25,7 @@ enum Command {
 pub fn main() -> ExitCode {
     let result = match Command::parse() {
         Command::Serve(args) => serve::run(&args),
+        Command::Detect(args) => detect::run(&args),
         Command::Categorize(args) => categorize::run(&args),
     };
     result.unwrap_or_else(|error| {

@@ -5,8 +5,10 @@ use axum::extract::State;
 use serde_json::{Value, json};
 use types::job::JOB_VERSION;
 
+use super::ask;
+use super::params::expand;
 use crate::api::error::ApiError;
-use crate::api::extract::{AnyJson, Params};
+use crate::api::extract::{AnyJson, Params, UrlPath};
 use crate::api::route::{Route, route};
 use crate::app::App;
 
@@ -15,8 +17,15 @@ pub(super) const NODE_ID: &str = "embedded";
 
 pub(super) fn routes() -> Vec<Route> {
     const WAIT: &str = "master_timeout timeout local";
+    const HEALTH: &[&str] = &[
+        WAIT,
+        "expand_wildcards level wait_for_status wait_for_nodes wait_for_events wait_for_active_shards \
+         wait_for_no_initializing_shards wait_for_no_relocating_shards",
+    ];
     vec![
         route("GET", "/", "Name and version", &[], root),
+        route("GET", "/_cluster/health", "State of the server", HEALTH, health),
+        route("GET", "/_cluster/health/{index}", "State of an index", HEALTH, health_of),
         route(
             "GET",
             "/_cluster/settings",
@@ -65,6 +74,28 @@ async fn root(State(app): State<App>) -> Json<Value> {
         },
         "tagline": "You Know, for Search",
     }))
+}
+
+/// `GET /_cluster/health`
+async fn health(State(app): State<App>, params: Params) -> Result<Json<Value>, ApiError> {
+    health_answer(&app, String::new(), &params).await
+}
+
+/// `GET /_cluster/health/{index}`
+async fn health_of(
+    State(app): State<App>,
+    UrlPath(index): UrlPath<String>,
+    params: Params,
+) -> Result<Json<Value>, ApiError> {
+    health_answer(&app, index, &params).await
+}
+
+/// An embedded store is green as soon as it answers, so that nothing has to be waited for.
+async fn health_answer(app: &App, index: String, params: &Params) -> Result<Json<Value>, ApiError> {
+    let expand = expand(params)?;
+    let mut answer = ask(app, move |search| search.cluster_health(&index, expand)).await?;
+    answer["cluster_name"] = json!(app.config().cluster_name);
+    Ok(Json(answer))
 }
 
 /// `GET /_cluster/settings`

@@ -1,11 +1,71 @@
 //! The document and search API of Elasticsearch, answered by the embedded store.
+//!
+//! | file | holds |
+//! | --- | --- |
+//! | [`documents`], [`bulk`] | one document, many documents |
+//! | [`search`](mod@search) | searches, counts, scrolls, points in time |
+//! | [`by_query`] | deleting and updating what matches |
+//! | [`indices`], [`aliases`], [`templates`] | indices and what belongs to them |
+//! | [`cluster`], [`cat`] | what clients ask about the server |
 
+mod aliases;
+mod bulk;
+mod by_query;
+mod cat;
 mod cluster;
+mod documents;
+mod indices;
+mod params;
+mod search;
+mod templates;
 
+use ::search::Search;
+use axum::Json;
+use axum::http::StatusCode;
+use axum::response::{IntoResponse, Response};
+use serde_json::Value;
+use types::ErrorKind;
+
+use super::error::ApiError;
 use super::route::Route;
+use crate::app::App;
 
 pub(super) fn routes() -> Vec<Route> {
     let mut routes = Vec::new();
+    routes.extend(aliases::routes());
+    routes.extend(bulk::routes());
+    routes.extend(by_query::routes());
+    routes.extend(cat::routes());
     routes.extend(cluster::routes());
+    routes.extend(documents::routes());
+    routes.extend(indices::routes());
+    routes.extend(search::routes());
+    routes.extend(templates::routes());
     routes
+}
+
+/// Asks the embedded store on a thread where it may block.
+async fn ask<T: Send + 'static>(
+    app: &App,
+    work: impl FnOnce(&Search) -> ::search::Result<T> + Send + 'static,
+) -> Result<T, ApiError> {
+    let Some(search) = app.search().cloned() else {
+        return Err(ApiError::new(
+            ErrorKind::BadRequest,
+            "the documents are kept in a cluster: ask that cluster for them",
+        ));
+    };
+    let worked = tokio::task::spawn_blocking(move || work(&search)).await;
+    match worked {
+        Ok(outcome) => Ok(outcome?),
+        Err(error) => {
+            tracing::error!(%error, "the embedded store broke off");
+            Err(ApiError::internal())
+        }
+    }
+}
+
+/// An answer whose status the store chose.
+fn with_status(status: u16, body: Value) -> Response {
+    (StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR), Json(body)).into_response()
 }
