@@ -10,6 +10,7 @@ pub mod error;
 pub mod index;
 pub mod mapping;
 pub mod query;
+pub mod scan;
 pub mod search;
 pub mod sql;
 
@@ -17,4 +18,5 @@ pub use catalog::Expand;
 pub use cluster::{Options, Search};
 pub use document::{BulkAnswer, BulkItem, BulkParams, WriteAnswer, WriteParams};
 pub use error::{Error, Result};
+pub use scan::{Scan, ScanBatch, ScanColumn, ScanRequest, ScanValue};
 pub use search::{SearchParams, SourceFilter};

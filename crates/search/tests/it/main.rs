@@ -1,6 +1,7 @@
 //! The embedded store as its callers see it.
 
 mod documents;
+mod scans;
 mod searches;
 
 use std::sync::Arc;
