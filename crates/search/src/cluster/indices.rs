@@ -195,6 +195,15 @@ impl Search {
         })
     }
 
+    /// The mapping of one index, as queries see it.
+    ///
+    /// # Errors
+    /// When the index does not exist, or the name stands for several.
+    pub fn mapping_of(&self, index: &str) -> Result<Arc<crate::mapping::Mapping>> {
+        let state = self.state();
+        Ok(self.index_of(state.single_index(index)?)?.mapping())
+    }
+
     /// `GET /{index}/_mapping`.
     ///
     /// # Errors

@@ -1,6 +1,8 @@
 //! The embedded store as its callers see it.
 
+mod crash;
 mod documents;
+mod equivalence;
 mod scans;
 mod searches;
 
