@@ -10,6 +10,7 @@ use super::verdict::{Refractory, join};
 use super::views::{
     ACTIVITY, CALIBRATED, CONTEXT, RANGE, SHAPE, SPIKE, STEP, Surprise, VIEWS, Views, WINDOW_1, WINDOW_2,
 };
+use crate::stats::fast_ln;
 use crate::stats::negative_binomial_tail;
 use serde::{Deserialize, Serialize};
 
@@ -41,20 +42,26 @@ pub(super) struct Body {
     refractory: Refractory,
     trend: Trend,
     /// Slow residuals, newest at `at`.
-    residuals: [f64; LONG],
+    residuals: [f32; LONG],
     /// Sizes of fast residuals.
-    sizes: [f64; SHORT],
-    /// Recent values and times.
-    values: [f64; RECENT],
-    times: [i64; RECENT],
+    sizes: [f32; SHORT],
+    /// Recent values of consecutive buckets, newest last, and how many there are.
+    values: [f32; RECENT],
+    consecutive: u8,
+    /// Length and side of the run of slow residuals beyond their own scale, which makes the tests of change due.
+    run: u16,
+    run_side: i8,
     first_s: i64,
     last_s: i64,
-    lowest: f64,
-    highest: f64,
+    /// Range of the values so far, and of the slow residuals since the season in use was found.
+    range: Range,
+    residual_range: Range,
     previous: f64,
     activity: f64,
     weight: f64,
     season_s: i64,
+    /// Error of the prediction in use.
+    predictor_error: f64,
     /// Reach of the 95 % interval below and above the typical value.
     reach: [f32; 2],
     multimodal: bool,
@@ -67,8 +74,6 @@ struct Residuals {
     fast: f64,
     /// Least scale.
     floor: f64,
-    /// Excess over the range of the past, signed.
-    excess: f64,
 }
 
 impl Body {
@@ -82,15 +87,18 @@ impl Body {
             residuals: [0.0; LONG],
             sizes: [0.0; SHORT],
             values: [0.0; RECENT],
-            times: [i64::MIN; RECENT],
+            consecutive: 0,
+            run: 0,
+            run_side: 0,
             first_s: time_s,
             last_s: i64::MIN,
-            lowest: 0.0,
-            highest: 0.0,
+            range: Range::default(),
+            residual_range: Range::default(),
             previous: 0.0,
             activity: 0.0,
             weight: 0.0,
             season_s: 0,
+            predictor_error: 0.0,
             reach: [0.0; 2],
             multimodal: false,
         }
@@ -221,13 +229,11 @@ impl Body {
 
     fn residuals(&mut self, x: f64, e: &Expectation, floor: f64, trust: f64) -> Residuals {
         if self.age() == 0 {
-            (self.previous, self.lowest, self.highest) = (x, x, x);
+            self.previous = x;
         }
         let slow = (x - e.slow) * trust;
         let fast = (x - e.slow - e.correction) * trust;
-        let above = (x - self.highest).max(0.0) * trust;
-        let below = (self.lowest - x).max(0.0) * trust;
-        Residuals { slow, fast, floor, excess: if above > 0.0 { above } else { -below } }
+        Residuals { slow, fast, floor }
     }
 
     /// Asks every view and lets it learn. Windows take the present residual before they are judged.
@@ -248,32 +254,39 @@ impl Body {
         self.ask(cfg, &mut out, CONTEXT, r.slow, floor, prior);
         let limit = WINDOW_CLIP * self.views.scale(CONTEXT).max(floor);
         self.residuals.copy_within(1.., 0);
-        self.residuals[LONG - 1] = r.slow.clamp(-limit, limit);
-        let recent: f64 = self.residuals[LONG - SHORT..].iter().sum();
-        let older: f64 = self.residuals[..LONG - SHORT].iter().sum();
+        self.residuals[LONG - 1] = r.slow.clamp(-limit, limit) as f32;
+        let recent = sum(&self.residuals[LONG - SHORT..]);
+        let older = sum(&self.residuals[..LONG - SHORT]);
         self.ask(cfg, &mut out, WINDOW_1, recent / SHORT as f64, floor, None);
         self.ask(cfg, &mut out, WINDOW_2, (recent + older) / LONG as f64, floor, None);
         let limit = WINDOW_CLIP * self.views.scale(SPIKE).max(floor);
         self.sizes.copy_within(1.., 0);
-        self.sizes[SHORT - 1] = r.fast.abs().min(limit);
-        let size = self.sizes.iter().sum::<f64>() / SHORT as f64;
-        let activity = (size + 0.02 * floor + 1e-250).ln();
+        self.sizes[SHORT - 1] = r.fast.abs().min(limit) as f32;
+        let size = sum(&self.sizes) / SHORT as f64;
+        let activity = fast_ln(size + 0.02 * floor + 1e-250);
         if count < 30 {
             self.activity = activity;
         }
         self.ask(cfg, &mut out, ACTIVITY, activity - self.activity, 0.05, None);
         self.activity += (activity - self.activity) / f64::from(count).min(cfg.tuning.scale_memory);
-        if r.excess != 0.0 && f64::from(count) > cfg.tuning.warm {
-            let range = (self.highest - self.lowest).max(floor);
-            out[RANGE].bits = 3.0 * (1.0 + 10.0 * r.excess.abs() / range).log10();
-            out[RANGE].z = r.excess;
+        out[RANGE] = self.range.excess(cfg.tuning.warm, x, floor);
+        if e.strength > 0.0 {
+            // A record means something once every phase of the season was seen.
+            let enough =
+                (self.season_s as f64 / cfg.bucket_span_s * cfg.tuning.range_periods).max(cfg.tuning.warm);
+            let beyond = self.residual_range.excess(enough, r.slow, floor);
+            if beyond.bits * e.strength * cfg.tuning.range_residual > out[RANGE].bits {
+                out[RANGE] =
+                    Surprise { bits: beyond.bits * e.strength * cfg.tuning.range_residual, ..beyond };
+            }
         }
-        self.lowest = self.lowest.min(x);
-        self.highest = self.highest.max(x);
+        out[RANGE].bits *= trust;
+        self.range.learn(x);
+        self.residual_range.learn(r.slow);
         self.ask(cfg, &mut out, STEP, (x - self.previous) * trust, floor, None);
         self.previous = x;
         let u = (x - self.predictor.mean()) / self.predictor.sd().max(1e-9 * value.abs()).max(1e-250);
-        let compressed = (1.0 + u.abs()).ln();
+        let compressed = fast_ln(1.0 + u.abs());
         let distance = self.shape.step(cfg, if u < 0.0 { -compressed } else { compressed });
         if count > SHAPE_FROM {
             self.ask(cfg, &mut out, SHAPE, distance, 0.0, None);
@@ -314,38 +327,61 @@ impl Body {
     /// Learns the trend, notes the value for the tests of change, and makes them when a run is long enough.
     fn adapt(&mut self, cfg: &ModelConfig, time: i64, x: f64, e: &Expectation, scale: f64) -> Option<Change> {
         self.values.copy_within(1.., 0);
-        self.times.copy_within(1.., 0);
-        self.values[RECENT - 1] = x;
-        self.times[RECENT - 1] = time;
+        self.values[RECENT - 1] = x as f32;
+        let follows = self.buckets_since_last(cfg, time) < 1.5;
+        self.consecutive = if follows { (self.consecutive + 1).min(RECENT as u8) } else { 1 };
         let season = self.predictor.season_in_use(cfg, time);
-        let turn = (season != self.season_s).then(|| {
-            if season != 0 {
-                Change::SeasonFound { period_s: season }
-            } else {
-                Change::SeasonLost { period_s: self.season_s }
-            }
-        });
+        let turn = match season {
+            same if same == self.season_s => None,
+            0 => Some(Change::SeasonLost { period_s: self.season_s }),
+            period_s => Some(Change::SeasonFound { period_s }),
+        };
         if turn.is_some() {
             self.season_s = season;
             self.trend = Trend::default();
+            self.residual_range = Range::default();
+            // The scale is that of another predictor's residuals; the shape of their distribution stays.
+            let error = self.predictor.expect(cfg, time).error;
+            let ratio = (error / self.predictor_error).clamp(0.01, 100.0);
+            if ratio.is_finite() {
+                self.views.rescale(ratio);
+            }
         }
+        self.predictor_error = self.predictor.expect(cfg, time).error;
         let clip = 3.0 * scale;
         let residual = (x - e.slow).clamp(-clip, clip);
         let anchor = self.predictor.anchor(cfg, time);
         self.trend.learn(self.trend_time(cfg, time), anchor + residual);
-        if self.times[0] == i64::MIN {
+        let own_scale = self.views.scale(CONTEXT).max(1e-9 * (x + self.predictor.base).abs()).max(1e-250);
+        self.note_run(x - e.slow, own_scale);
+        // A daily pattern not yet known looks like one level shift after the other.
+        let settled =
+            season != 0 || time.saturating_sub(self.first_s) >= (cfg.tuning.settled * 86_400.0) as i64;
+        if !settled || usize::from(self.consecutive) < RECENT || !change::is_due(u32::from(self.run)) {
             return turn;
         }
         let mut recent = [(0, 0.0); RECENT];
-        for (slot, (t, v)) in recent.iter_mut().zip(self.times.iter().zip(&self.values)) {
-            *slot = (*t, *v);
+        for (back, (slot, v)) in recent.iter_mut().rev().zip(self.values.iter().rev()).enumerate() {
+            *slot = (time.saturating_sub((back as f64 * cfg.bucket_span_s) as i64), f64::from(*v));
         }
-        let change = change::test(cfg, &self.predictor, &recent, scale)?;
+        let noise = own_scale.min(self.views.scale(SPIKE).max(1e-9 * x.abs()));
+        let change = change::test(cfg, &self.predictor, &recent, noise)?;
+        self.run = 0;
         change::apply(cfg, &mut self.predictor, change);
         if let Change::LevelShift { magnitude } = change {
             self.trend.shift(magnitude);
         }
         Some(change)
+    }
+
+    fn note_run(&mut self, residual: f64, scale: f64) {
+        let side = if residual.abs() <= change::RUN_SCALES * scale { 0 } else { residual.signum() as i8 };
+        self.run = if side != 0 && side == self.run_side {
+            self.run.saturating_add(1)
+        } else {
+            u16::from(side != 0)
+        };
+        self.run_side = side;
     }
 
     fn trend_time(&self, cfg: &ModelConfig, time_s: i64) -> f64 {
@@ -358,6 +394,39 @@ impl Body {
             return 1.0;
         }
         (time_s.saturating_sub(self.last_s) as f64 / cfg.bucket_span_s).clamp(1.0, 1e6)
+    }
+}
+
+fn sum(values: &[f32]) -> f64 {
+    values.iter().map(|v| f64::from(*v)).sum()
+}
+
+/// Smallest and largest of a number of values.
+#[derive(Clone, Copy, Debug, Default, Serialize, Deserialize)]
+struct Range {
+    lowest: f64,
+    highest: f64,
+    count: u32,
+}
+
+impl Range {
+    fn learn(&mut self, x: f64) {
+        if self.count == 0 {
+            (self.lowest, self.highest) = (x, x);
+        }
+        self.count = self.count.saturating_add(1);
+        self.lowest = self.lowest.min(x);
+        self.highest = self.highest.max(x);
+    }
+
+    /// How far `x` lies outside, on a logarithmic scale; nothing before there are enough values.
+    fn excess(&self, enough: f64, x: f64, floor: f64) -> Surprise {
+        let out = if x > self.highest { x - self.highest } else { (x - self.lowest).min(0.0) };
+        if out == 0.0 || f64::from(self.count) <= enough {
+            return Surprise::default();
+        }
+        let range = (self.highest - self.lowest).max(floor);
+        Surprise::of_range(out, 3.0 * (1.0 + 10.0 * out.abs() / range).log10())
     }
 }
 
@@ -387,10 +456,10 @@ fn one_sided(side: Side, s: &[Surprise; VIEWS], r: &Residuals) -> [f64; VIEWS] {
     out
 }
 
-/// Chance that a bucket has a joined surprise of at least `s`: measured on simulated clean series (see
-/// `docs/engine.md`), where the joined surprise of dependent views is larger than that of one.
+/// Chance that a bucket has a joined surprise of at least `s`: a straight line in the logarithm, measured on simulated
+/// clean series of several families (`docs/engine.md`).
 fn probability(s: f64) -> f64 {
-    const FREE: f64 = 1.0;
-    let exponent = (s - FREE).max(0.0);
-    (10f64).powf(-exponent).clamp(f64::MIN_POSITIVE, 1.0)
+    const FREE: f64 = 0.6;
+    const SLOPE: f64 = 1.15;
+    (-SLOPE * (s - FREE).max(0.0) * std::f64::consts::LN_10).exp().clamp(f64::MIN_POSITIVE, 1.0)
 }

@@ -20,11 +20,16 @@ const HOUR_S: i64 = 3600;
 /// The recent values of a series: `(time, value relative to the base)`, oldest first.
 pub(super) type Recent<'a> = &'a [(i64, f64)];
 
-/// The change that explains the recent values, if there is one. `scale` is that of ordinary slow residuals.
+/// Residuals over this many scales make a run.
+pub(super) const RUN_SCALES: f64 = 2.0;
+
+/// Whether a run of this length is due for a test.
+pub(super) fn is_due(run: u32) -> bool {
+    run >= RUN && run.is_multiple_of(RUN)
+}
+
+/// The change that explains the recent values, if there is one. `scale` is that of ordinary noise.
 pub(super) fn test(cfg: &ModelConfig, p: &Predictor, recent: Recent<'_>, scale: f64) -> Option<Change> {
-    if p.run < RUN || !p.run.is_multiple_of(RUN) || recent.len() < RECENT {
-        return None;
-    }
     let n = recent.len() as f64;
     let expected = |shift: i64| recent.iter().map(move |(t, _)| p.expect(cfg, t - shift).slow);
     let squares = |prediction: &mut dyn Iterator<Item = f64>| -> f64 {
@@ -44,9 +49,14 @@ pub(super) fn test(cfg: &ModelConfig, p: &Predictor, recent: Recent<'_>, scale: 
     offer(level, Change::LevelShift { magnitude: mean });
     if p.season_in_use(cfg, recent[recent.len() - 1].0) > 0 {
         for seconds in [HOUR_S, -HOUR_S] {
-            // A shift must beat the simpler level shift clearly: the pattern itself is at stake.
-            let value = criterion(squares(&mut expected(seconds)), 2.0) + 5.0;
-            offer(value, Change::TimeShift { seconds });
+            // The offset has begun to follow: it is fitted too, but the shift must explain most of the deviation.
+            let rest = recent.iter().zip(expected(seconds)).map(|((_, x), e)| x - e).sum::<f64>() / n;
+            if rest.abs() < 0.3 * mean.abs() {
+                offer(
+                    criterion(squares(&mut expected(seconds).map(|e| e + rest)), 1.0),
+                    Change::TimeShift { seconds },
+                );
+            }
         }
         let raw = |v: f64| v + p.base;
         let (dot, norm) = recent
@@ -55,7 +65,8 @@ pub(super) fn test(cfg: &ModelConfig, p: &Predictor, recent: Recent<'_>, scale: 
             .fold((0.0, 0.0), |(d, q), ((_, x), e)| (d + raw(*x) * raw(e), q + raw(e) * raw(e)));
         let factor = dot / norm;
         if factor.is_finite() && (0.1..10.0).contains(&factor) {
-            let value = criterion(squares(&mut expected(0).map(|e| factor * raw(e) - p.base)), 2.0) + 5.0;
+            // It rewrites the pattern, so it must beat the others clearly.
+            let value = criterion(squares(&mut expected(0).map(|e| factor * raw(e) - p.base)), 2.0) + 10.0;
             offer(value, Change::Scale { factor });
         }
     }

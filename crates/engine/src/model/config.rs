@@ -51,6 +51,8 @@ pub struct Tuning {
     pub week_bins: u16,
     /// Least scale, as a share of the long-run standard deviation.
     pub floor_sd: f64,
+    /// Days before a series without a season is tested for lasting changes.
+    pub settled: f64,
     /// Weight of the prior tail, buckets.
     pub prior: f64,
     /// Exponent of the tail beyond the record.
@@ -63,6 +65,10 @@ pub struct Tuning {
     pub prototypes: u16,
     /// Weights of the views: spike, context, window 1, window 2, activity, step, shape, range.
     pub weights: [f64; 8],
+    /// Periods of a season before the range of its residuals means something.
+    pub range_periods: f64,
+    /// Share with which the range of a season's residuals counts.
+    pub range_residual: f64,
     /// Exponent of the norm that joins the views.
     pub norm: f64,
     /// Change of the views' weights by the strength of the season: spike, context, step.
@@ -71,8 +77,6 @@ pub struct Tuning {
     pub rate: f64,
     /// Half-life of the refractory rule, in units of 300 s.
     pub refractory: f64,
-    /// Weight of the correction by the series' own block maxima in time (0 = none).
-    pub block_maxima: f64,
 }
 
 impl Default for Tuning {
@@ -86,19 +90,21 @@ impl Default for Tuning {
             season_gain: 0.1,
             season_pays: 0.8,
             day_bins: 288,
-            week_bins: 672,
+            week_bins: 336,
             floor_sd: 0.4,
+            settled: 3.0,
             prior: 50.0,
             kappa: 5.0,
             other_side: 0.5,
             warm: 50.0,
-            prototypes: 64,
+            prototypes: 48,
             weights: [0.85, 0.8, 1.0, 1.1, 1.25, 0.8, 0.6, 1.9],
+            range_periods: 2.0,
+            range_residual: 1.0,
             norm: 2.25,
             gating: [0.5, 1.0, 1.0],
             rate: 1.2,
             refractory: 150.0,
-            block_maxima: 0.0,
         }
     }
 }

@@ -17,6 +17,9 @@ mod trend;
 mod verdict;
 mod views;
 
+#[cfg(test)]
+mod tests;
+
 pub use config::{ModelConfig, Side, Tuning, ValueKind};
 pub use outcome::{Change, Outcome, Prediction, Sample, severity};
 pub use series::SeriesModel;

@@ -13,6 +13,12 @@ const LAG: usize = 64;
 
 const RING: usize = 128;
 
+/// Prototypes compared at a time; room for them is made in this step.
+const LANES: usize = 8;
+
+/// Most prototypes that a configuration can ask for.
+pub(super) const PROTOTYPES_MAX: usize = 128;
+
 /// Fixed-point unit.
 const UNIT: f64 = 1.0 / 1024.0;
 
@@ -38,7 +44,7 @@ pub(super) struct Shape {
     spread: Vector,
     typical: f32,
     /// Prototypes, feature by feature: `capacity` values of the first feature, then of the second, ….
-    prototypes: Vec<f32>,
+    prototypes: Vec<i16>,
     uses: Vec<f32>,
     capacity: u16,
 }
@@ -94,8 +100,8 @@ impl Shape {
     }
 
     pub(super) fn memory_bytes(&self) -> usize {
-        self.ring.capacity() * size_of::<i16>()
-            + (self.prototypes.capacity() + self.uses.capacity()) * size_of::<f32>()
+        (self.ring.capacity() + self.prototypes.capacity()) * size_of::<i16>()
+            + self.uses.capacity() * size_of::<f32>()
     }
 
     fn fill(&mut self, fixed: i16) {
@@ -134,28 +140,30 @@ impl Shape {
 
     /// Squared distance to the nearest prototype, and which it is.
     fn nearest(&self, v: &Vector, precision: &Vector) -> Option<(f32, usize)> {
-        const LANES: usize = 8;
         if self.uses.is_empty() {
             return None;
         }
         let capacity = usize::from(self.capacity);
-        let (mut best, mut at) = (f32::INFINITY, 0);
-        for start in (0..self.uses.len()).step_by(LANES) {
-            let mut squares = [0.0f32; LANES];
+        let mut least = [f32::INFINITY; LANES];
+        let mut squares = [f32::INFINITY; PROTOTYPES_MAX];
+        // In fixed-point units, so that prototypes are only converted, not scaled.
+        let (v, precision) = (v.map(|v| v / UNIT as f32), precision.map(|p| p * UNIT as f32));
+        for (block, squares) in squares[..capacity].chunks_exact_mut(LANES).enumerate() {
+            let mut sums = [0.0f32; LANES];
             for k in 0..FEATURES {
-                let column = &self.prototypes[k * capacity + start..][..LANES];
-                for (square, p) in squares.iter_mut().zip(column) {
-                    let e = (v[k] - p) * precision[k];
-                    *square += e * e;
+                let column = &self.prototypes[k * capacity + block * LANES..][..LANES];
+                for (sum, p) in sums.iter_mut().zip(column) {
+                    let e = (v[k] - f32::from(*p)) * precision[k];
+                    *sum += e * e;
                 }
             }
-            for (j, &square) in squares.iter().enumerate() {
-                if square < best && start + j < self.uses.len() {
-                    (best, at) = (square, start + j);
-                }
+            squares.copy_from_slice(&sums);
+            for (least, sum) in least.iter_mut().zip(&sums) {
+                *least = if *sum < *least { *sum } else { *least };
             }
         }
-        Some((best, at))
+        let best = least.iter().copied().fold(f32::INFINITY, f32::min);
+        squares.iter().position(|s| *s == best).map(|at| (best, at.min(self.uses.len() - 1)))
     }
 
     /// Stores a vector as a prototype if it is far from all others (leader clustering, Hartigan 1975, ch. 3).
@@ -168,9 +176,9 @@ impl Shape {
             return;
         }
         let used = self.uses.len();
-        if used < usize::from(cfg.tuning.prototypes) {
+        if used < usize::from(cfg.tuning.prototypes).min(PROTOTYPES_MAX) {
             if used == usize::from(self.capacity) {
-                self.reserve(used + 8);
+                self.reserve(used + LANES);
             }
             self.uses.push(1.0);
             self.store(used, &v);
@@ -190,21 +198,25 @@ impl Shape {
     }
 
     fn store(&mut self, at: usize, v: &Vector) {
+        let capacity = usize::from(self.capacity);
+        // Room not yet used repeats the newest prototype, so that it is never nearer than a real one.
+        let end = if at + 1 == self.uses.len() { capacity } else { at + 1 };
         for (k, value) in v.iter().enumerate() {
-            self.prototypes[k * usize::from(self.capacity) + at] = *value;
+            let fixed = (value / UNIT as f32).round() as i16;
+            self.prototypes[k * capacity + at..k * capacity + end].fill(fixed);
         }
     }
 
     fn reserve(&mut self, capacity: usize) {
         let old = usize::from(self.capacity);
-        let mut prototypes = vec![0.0; FEATURES * capacity];
+        let mut prototypes = vec![0; FEATURES * capacity];
         if old > 0 {
             for (to, from) in prototypes.chunks_exact_mut(capacity).zip(self.prototypes.chunks_exact(old)) {
                 to[..old].copy_from_slice(from);
             }
         }
         self.prototypes = prototypes;
-        self.uses.reserve_exact(8);
+        self.uses.reserve_exact(LANES);
         self.capacity = capacity as u16;
     }
 }

@@ -2,7 +2,7 @@
 //! residual is judged.
 
 use super::config::ModelConfig;
-use crate::stats::{Histograms, RobustScale, log_position, prior_tail};
+use crate::stats::{Histograms, RobustScale, fast_ln, log_position, prior_tail};
 use serde::{Deserialize, Serialize};
 
 /// Residual of slow prediction and fast correction.
@@ -35,9 +35,16 @@ pub(super) struct Surprise {
     /// Standardised residual.
     pub(super) z: f64,
     /// Its place in the histogram.
-    position: f64,
+    pub(super) position: f64,
     /// `−log10 p`.
     pub(super) bits: f64,
+}
+
+impl Surprise {
+    /// Surprise of the range view, which has no history: `z` only tells the side.
+    pub(super) fn of_range(z: f64, bits: f64) -> Self {
+        Self { z, position: 0.0, bits }
+    }
 }
 
 /// Scales and histories of all calibrated views.
@@ -79,7 +86,7 @@ impl Views {
         let seen = self.histograms.tail(&cfg.tails, view, z < 0.0, position, t.other_side);
         let prior = prior.unwrap_or_else(|| prior_tail(size));
         let p = (t.prior * prior + seen) / (t.prior + self.histograms.weight(view));
-        Surprise { z, position, bits: -p.clamp(1e-300, 1.0).log10() }
+        Surprise { z, position, bits: -fast_ln(p.clamp(1e-300, 1.0)) * std::f64::consts::LOG10_E }
     }
 
     /// Learns what was judged.
@@ -91,6 +98,13 @@ impl Views {
     /// Residual (not standardised) that is exceeded on one side by the share `share` of all values.
     pub(super) fn quantile(&self, view: usize, negative: bool, share: f64, floor: f64) -> f64 {
         self.histograms.quantile(view, negative, share) * self.scales[view].get().max(floor)
+    }
+
+    /// Multiplies the scales of slow residuals, after the slow prediction has changed.
+    pub(super) fn rescale(&mut self, factor: f64) {
+        for view in [CONTEXT, WINDOW_1, WINDOW_2] {
+            self.scales[view].multiply(factor);
+        }
     }
 
     /// Whether residuals near zero are rarer than a single mode would have them.

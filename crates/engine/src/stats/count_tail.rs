@@ -16,7 +16,7 @@ pub struct CountTail {
 #[must_use]
 pub fn negative_binomial_tail(x: f64, mean: f64, variance: f64) -> CountTail {
     let x = x.round();
-    if !(x >= 0.0) {
+    if x.is_nan() || x < 0.0 {
         return CountTail { at_most: 0.0, at_least: 1.0 };
     }
     let mean = mean.clamp(1e-6, 1e9);

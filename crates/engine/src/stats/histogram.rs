@@ -1,15 +1,16 @@
 //! Histograms of `|z|` on a logarithmic grid, all views of one series in one allocation.
 //!
 //! A view has two halves, one for each sign of `z`. Counts are 16 bits wide; only the bins up to the largest one used
-//! are stored, for all halves alike, so a well-behaved series keeps some 25 bins for each half.
+//! are stored, for all halves alike, so a well-behaved series keeps some 32 bins for each half.
 
+use super::fast_ln;
 use serde::{Deserialize, Serialize};
 
-/// Number of bins of a half: `ln |z|` from −3 to 11.4.
-pub const BINS: usize = 72;
+/// Number of bins of a half: `ln |z|` from −2 to 10.8.
+pub const BINS: usize = 64;
 
 /// `ln |z|` at the lower edge of bin 0; smaller values fall into bin 0.
-const LOWEST_LN: f64 = -3.0;
+const LOWEST_LN: f64 = -2.0;
 
 /// Width of a bin in `ln |z|`.
 const BIN_WIDTH: f64 = 0.2;
@@ -27,7 +28,7 @@ const FULL: u32 = 40_000;
 #[must_use]
 pub fn log_position(z_abs: f64) -> f64 {
     const TOP: f64 = BINS as f64 - 0.001;
-    ((z_abs.max(1e-9).ln() - LOWEST_LN) / BIN_WIDTH).clamp(0.0, TOP)
+    ((fast_ln(z_abs.max(1e-9)) - LOWEST_LN) * (1.0 / BIN_WIDTH)).clamp(0.0, TOP)
 }
 
 /// Weights for reading a tail: one for all that lies above `z`, `(z_i / z)^κ` for what lies below, so that a larger

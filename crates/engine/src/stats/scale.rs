@@ -35,6 +35,11 @@ impl RobustScale {
             if self.count > CLIP_FROM { deviation.min(clip * self.scale.max(1e-300)) } else { deviation };
         self.scale += (MEAN_ABS_TO_SD * clipped - self.scale) / f64::from(self.count).min(time_constant);
     }
+
+    /// Multiplies the scale, when deviations of another kind are to be learnt from now on.
+    pub fn multiply(&mut self, factor: f64) {
+        self.scale *= factor;
+    }
 }
 
 #[cfg(test)]
