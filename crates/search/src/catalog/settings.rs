@@ -78,10 +78,10 @@ impl Settings {
 
 /// Lists are kept as their JSON.
 fn list(value: &str) -> Value {
-    if value.starts_with('[') {
-        if let Ok(list @ Value::Array(_)) = serde_json::from_str(value) {
-            return list;
-        }
+    if value.starts_with('[')
+        && let Ok(list @ Value::Array(_)) = serde_json::from_str(value)
+    {
+        return list;
     }
     Value::String(value.to_owned())
 }

@@ -127,7 +127,7 @@ impl Search {
             return Ok(Arc::clone(index));
         }
         // An entry that was read before the index was deleted must not bring its file back.
-        if !self.state().indices.get(&meta.name).is_some_and(|known| known.uuid == meta.uuid) {
+        if self.state().indices.get(&meta.name).is_none_or(|known| known.uuid != meta.uuid) {
             return Err(Error::IndexNotFound { index: meta.name.clone() });
         }
         let index =

@@ -316,10 +316,10 @@ impl Search {
 
 /// Mappings of old clients have the type's name around them.
 fn unwrap_type(mut body: Map<String, Value>) -> Map<String, Value> {
-    if body.len() == 1 {
-        if let Some(Value::Object(inner)) = body.get_mut("_doc") {
-            return std::mem::take(inner);
-        }
+    if body.len() == 1
+        && let Some(Value::Object(inner)) = body.get_mut("_doc")
+    {
+        return std::mem::take(inner);
     }
     body
 }
@@ -351,10 +351,10 @@ pub(crate) fn declaration<'m>(body: &'m Map<String, Value>, path: &str) -> Optio
             return Some(found);
         }
         for (dot, _) in path.match_indices('.') {
-            if let Some(Value::Object(child)) = children.get(&path[..dot]) {
-                if let Some(found) = declaration(child, &path[dot + 1..]) {
-                    return Some(found);
-                }
+            if let Some(Value::Object(child)) = children.get(&path[..dot])
+                && let Some(found) = declaration(child, &path[dot + 1..])
+            {
+                return Some(found);
             }
         }
     }

@@ -115,16 +115,16 @@ impl Search {
         let mut last = None;
         for _ in 0..TRIES {
             let found = index.read()?.get(id)?;
-            if let (Some((seq, term)), Some(stored)) = (if_seq_no, &found) {
-                if stored.seq != seq || term != 1 {
-                    return Err(Error::VersionConflict {
-                        id: id.to_owned(),
-                        why: format!(
-                            "required seqNo [{seq}], primary term [{term}]. current document has seqNo [{}] and primary term [1]",
-                            stored.seq
-                        ),
-                    });
-                }
+            if let (Some((seq, term)), Some(stored)) = (if_seq_no, &found)
+                && (stored.seq != seq || term != 1)
+            {
+                return Err(Error::VersionConflict {
+                    id: id.to_owned(),
+                    why: format!(
+                        "required seqNo [{seq}], primary term [{term}]. current document has seqNo [{}] and primary term [1]",
+                        stored.seq
+                    ),
+                });
             }
             let Some(source) = update.applied(id, found.as_ref())? else {
                 let stored = found.ok_or_else(|| Error::DocumentMissing { id: id.to_owned() })?;

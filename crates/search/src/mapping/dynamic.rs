@@ -174,10 +174,11 @@ impl Template {
     fn instantiate(&self, name: &str, detected: &str, standard: &Value) -> Value {
         let type_name = if detected == "string" { "text" } else { detected };
         let mut mapping = filled(&self.mapping, name, type_name);
-        if let Some(object) = mapping.as_object_mut() {
-            if !object.contains_key("type") && detected != "object" {
-                object.insert("type".into(), standard["type"].clone());
-            }
+        if let Some(object) = mapping.as_object_mut()
+            && !object.contains_key("type")
+            && detected != "object"
+        {
+            object.insert("type".into(), standard["type"].clone());
         }
         mapping
     }
@@ -212,7 +213,7 @@ mod tests {
         check(json!({}), "a", json!([null, true]), Some(json!({"type": "boolean"})));
         check(json!({}), "a", json!("2026-01-01T00:00:00Z"), Some(json!({"type": "date"})));
         check(json!({}), "a", json!("2026"), Some(text.clone()));
-        check(json!({"date_detection": false}), "a", json!("2026-01-01"), Some(text.clone()));
+        check(json!({"date_detection": false}), "a", json!("2026-01-01"), Some(text));
         check(json!({"numeric_detection": true}), "a", json!("7"), Some(json!({"type": "long"})));
         check(json!({}), "a", json!([]), None);
     }

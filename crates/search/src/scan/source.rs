@@ -275,7 +275,7 @@ fn push_column(kind: &FieldKind, value: ValueRef<'_>, scratch: &mut String, colu
             let mut values = Vec::new();
             cell::for_each(kind, value, &mut |scalar: Scalar<'_>| values.push(scalar.to_native()));
             // As doc values are: sorted, each once.
-            values.sort_by(|a, b| order(a, b));
+            values.sort_by(order);
             values.dedup();
             push_values(kind, &values, scratch, column);
         }

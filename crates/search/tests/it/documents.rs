@@ -35,7 +35,7 @@ fn documents_are_written_read_updated_and_deleted() {
     assert_eq!(search.delete_document("i", "1", &plain).unwrap().status(), 404);
     assert_eq!(search.get_document("i", "1", &SourceFilter::default()).unwrap()["found"], false);
     let auto = search.index_document("i", None, b"{\"a\":5}", &plain).unwrap();
-    let id = auto.written.id.clone();
+    let id = auto.written.id;
     assert_eq!(search.get_document("i", &id, &SourceFilter::default()).unwrap()["_source"]["a"], 5);
     let again = search.index_document("i", Some(&id), b"{\"a\":6}", &plain).unwrap();
     assert_eq!(again.to_json()["result"], "updated");
