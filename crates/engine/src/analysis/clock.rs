@@ -74,6 +74,11 @@ impl BucketClock {
         time_ms.saturating_sub(self.latency_s.saturating_mul(1000))
     }
 
+    /// Does a bucket end at or before `time_ms`?
+    pub(crate) fn is_due(&self, time_ms: i64) -> bool {
+        self.open_s.is_some_and(|open| (open + self.span_s).saturating_mul(1000) <= time_ms)
+    }
+
     /// Start of the next bucket that ends at or before `time_ms`, which is then closed. `has_data` says whether a
     /// bucket has records.
     pub(crate) fn close_next(&mut self, time_ms: i64, has_data: impl Fn(i64) -> bool) -> Option<i64> {

@@ -1,6 +1,27 @@
 //! The door and its stages. Records go one way: splitter → gatherer → detectors → results; no stage reads a later one.
+//!
+//! `door` is what callers see; `pipeline` drives the stages; `plan` is the job with its names resolved; `clock` says
+//! which buckets are open. A detector is one of `individual`, `population`, `rare`, `rare_population`, `circular`
+//! (times of day and week) and `geo`; they put `finding`s into a sink, from which `results` makes documents.
 
+mod categories;
+mod circular;
 mod clock;
+mod detector;
 mod door;
+mod entities;
+mod finding;
+mod gatherer;
+mod geo;
+mod individual;
+mod memory;
+mod pipeline;
+mod plan;
+mod population;
+mod rare;
+mod rare_population;
+mod results;
+mod splitter;
+mod table;
 
 pub use door::{Analysis, Disposition};

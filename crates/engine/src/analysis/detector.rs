@@ -1,0 +1,177 @@
+//! One detector's state, whatever its kind.
+
+use serde::{Deserialize, Serialize};
+use types::BaseFunction;
+
+use super::circular::Circular;
+use super::entities::{Entities, SplitIds};
+use super::finding::{Sink, View};
+use super::gatherer::Gather;
+use super::geo::Geo;
+use super::individual::{Individual, YOUNG_BYTES};
+use super::plan::{DetectorPlan, Plan};
+use super::population::Population;
+use super::rare::Rare;
+use super::rare_population::RarePopulation;
+
+/// The models of one detector.
+#[derive(Debug, Serialize, Deserialize)]
+pub(crate) enum DetectorState {
+    Individual(Individual),
+    Population(Population),
+    Rare(Rare),
+    RarePopulation(RarePopulation),
+    Circular(Circular),
+    Geo(Geo),
+}
+
+impl DetectorState {
+    pub(crate) fn new(plan: &Plan, detector: &DetectorPlan) -> Self {
+        match (detector.base, detector.over) {
+            (BaseFunction::Rare | BaseFunction::FreqRare, Some(_)) => {
+                Self::RarePopulation(RarePopulation::new())
+            }
+            (BaseFunction::Rare | BaseFunction::FreqRare, None) => Self::Rare(Rare::new()),
+            (BaseFunction::TimeOfDay | BaseFunction::TimeOfWeek, _) => {
+                Self::Circular(Circular::new(detector))
+            }
+            (BaseFunction::LatLong, _) => Self::Geo(Geo::new(detector)),
+            (_, Some(_)) => Self::Population(Population::new(detector)),
+            (_, None) => Self::Individual(Individual::new(plan, detector)),
+        }
+    }
+
+    /// Fills in what is not saved.
+    pub(crate) fn set_up(&mut self, plan: &Plan, detector: &DetectorPlan) {
+        match self {
+            Self::Individual(state) => state.set_up(plan, detector),
+            Self::Population(state) => state.set_up(detector),
+            _ => {}
+        }
+    }
+
+    /// Does a restored state fit the detector, and do its parts fit together?
+    pub(crate) fn is_sound(&self, plan: &Plan, detector: &DetectorPlan) -> bool {
+        let is_same_kind = std::mem::discriminant(self) == std::mem::discriminant(&Self::new(plan, detector));
+        is_same_kind
+            && match self {
+                Self::Individual(state) => state.is_sound(),
+                Self::Population(state) => state.is_sound(),
+                Self::Rare(state) => state.is_sound(),
+                Self::RarePopulation(state) => state.is_sound(),
+                Self::Circular(state) => state.is_sound(detector),
+                Self::Geo(state) => state.is_sound(),
+            }
+    }
+
+    pub(crate) fn entities(&self) -> &Entities {
+        match self {
+            Self::Individual(state) => &state.entities,
+            Self::Population(state) => &state.entities,
+            Self::Rare(state) => &state.entities,
+            Self::RarePopulation(state) => &state.entities,
+            Self::Circular(state) => &state.entities,
+            Self::Geo(state) => &state.entities,
+        }
+    }
+
+    fn entities_mut(&mut self) -> &mut Entities {
+        match self {
+            Self::Individual(state) => &mut state.entities,
+            Self::Population(state) => &mut state.entities,
+            Self::Rare(state) => &mut state.entities,
+            Self::RarePopulation(state) => &mut state.entities,
+            Self::Circular(state) => &mut state.entities,
+            Self::Geo(state) => &mut state.entities,
+        }
+    }
+
+    /// The slot of a record's entity; `None` when it would be a new one and there is no room.
+    pub(crate) fn slot(
+        &mut self,
+        split: SplitIds,
+        bucket: i64,
+        may_grow: bool,
+        gather: &mut Gather,
+        detector: &DetectorPlan,
+    ) -> Option<usize> {
+        let entity = self.entities_mut().resolve(split, bucket, may_grow)?;
+        Some(match self {
+            Self::RarePopulation(_) => gather.pair_slot(entity, split.over, detector),
+            _ => gather.slot(entity, detector),
+        })
+    }
+
+    /// Judges and learns a bucket.
+    pub(crate) fn close(&mut self, view: &View<'_>, gather: &Gather, sink: &mut Sink) {
+        match self {
+            Self::Individual(state) => state.close(view, gather, sink),
+            Self::Population(state) => state.close(view, gather, sink),
+            Self::Rare(state) => state.close(view, gather, sink),
+            Self::RarePopulation(state) => state.close(view, gather, sink),
+            Self::Circular(state) => state.close(view, gather, sink),
+            Self::Geo(state) => state.close(view, gather, sink),
+        }
+    }
+
+    /// Judges a bucket that is not full yet; learns nothing.
+    pub(crate) fn interim(&self, view: &View<'_>, gather: &Gather, sink: &mut Sink) {
+        match self {
+            Self::Individual(state) => state.interim(view, gather, sink),
+            Self::Population(state) => state.interim(view, gather, sink),
+            Self::Rare(state) => state.interim(view, gather, sink),
+            Self::RarePopulation(state) => state.interim(view, gather, sink),
+            Self::Circular(state) => state.interim(view, gather, sink),
+            Self::Geo(state) => state.interim(view, gather, sink),
+        }
+    }
+
+    /// Number of things that are judged independently in a bucket.
+    pub(crate) fn crowd(&self) -> usize {
+        match self {
+            Self::Population(state) => state.entities.group_ids() as usize,
+            Self::Individual(state) => state.entities.live(),
+            Self::Rare(_) | Self::RarePopulation(_) | Self::Circular(_) | Self::Geo(_) => 1,
+        }
+    }
+
+    /// Forgets entities that were last seen before bucket `before`.
+    pub(crate) fn prune(&mut self, before: i64) {
+        match self {
+            Self::Individual(state) => state.prune(before),
+            Self::Population(state) => state.prune(before),
+            Self::Rare(state) => state.prune(before),
+            Self::RarePopulation(state) => state.prune(before),
+            Self::Circular(state) => state.prune(before),
+            Self::Geo(state) => state.prune(before),
+        }
+    }
+
+    /// Calls `visit` with the split of everything that is known.
+    pub(crate) fn for_each_split(&self, mut visit: impl FnMut(SplitIds)) {
+        self.entities().for_each_split(&mut visit);
+        if let Self::RarePopulation(state) = self {
+            state.for_each_member(visit);
+        }
+    }
+
+    /// What a new entity takes, roughly.
+    pub(crate) fn entity_bytes(&self) -> u64 {
+        match self {
+            Self::Individual(_) => u64::from(YOUNG_BYTES),
+            Self::Population(_) | Self::Rare(_) | Self::RarePopulation(_) => 100,
+            Self::Circular(_) | Self::Geo(_) => 600,
+        }
+    }
+
+    pub(crate) fn bytes(&self, detector: &DetectorPlan) -> u64 {
+        match self {
+            Self::Individual(state) => state.bytes(),
+            Self::Population(state) => state.bytes(),
+            Self::Rare(state) => state.bytes(),
+            Self::RarePopulation(state) => state.bytes(),
+            Self::Circular(state) => state.bytes(detector),
+            Self::Geo(state) => state.bytes(),
+        }
+    }
+}

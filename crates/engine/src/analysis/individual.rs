@@ -1,0 +1,337 @@
+//! Detectors that compare each series with its own history.
+
+use serde::{Deserialize, Serialize};
+use types::TimestampMs;
+use types::results::{Explanation, ModelPlot, ResultType};
+
+use super::entities::{Entities, SplitIds};
+use super::finding::{Finding, Sink, View};
+use super::gatherer::Gather;
+use super::plan::{DetectorPlan, Plan, PlotPlan};
+use crate::Annotation;
+use crate::function::Feature;
+use crate::model::{Change, ModelConfig, Outcome, Prediction, Sample, SeriesModel, Side};
+
+/// Share from which on a penalty is told.
+const PENALTY_TOLD: f64 = 0.5;
+/// Bytes reserved for a series before its model is grown: what is promised to it must be there when it grows.
+pub(crate) const YOUNG_BYTES: u32 = 4096;
+/// Samples after which the size of a model is asked for.
+const GROWN_AT: u64 = 24;
+
+/// The models of all series of one detector.
+#[derive(Debug, Serialize, Deserialize)]
+pub(crate) struct Individual {
+    pub(crate) entities: Entities,
+    /// Models by entity and feature.
+    models: Vec<SeriesModel>,
+    /// Bytes of each model.
+    sizes: Vec<u32>,
+    total_bytes: u64,
+    #[serde(skip)]
+    setup: Setup,
+}
+
+/// What follows from the job.
+#[derive(Debug, Default)]
+struct Setup {
+    features: &'static [Feature],
+    /// By feature.
+    configs: Vec<ModelConfig>,
+}
+
+impl Individual {
+    pub(crate) fn new(plan: &Plan, detector: &DetectorPlan) -> Self {
+        let mut individual = Self {
+            entities: Entities::new(detector.over.is_some()),
+            models: Vec::new(),
+            sizes: Vec::new(),
+            total_bytes: 0,
+            setup: Setup::default(),
+        };
+        individual.set_up(plan, detector);
+        individual
+    }
+
+    /// Fills in what is not saved.
+    pub(crate) fn set_up(&mut self, plan: &Plan, detector: &DetectorPlan) {
+        let features = Feature::of(detector.base);
+        let side = match detector.detector.function.side {
+            types::Side::Both => Side::Both,
+            types::Side::High => Side::High,
+            types::Side::Low => Side::Low,
+        };
+        let config = |feature: &Feature| ModelConfig::new(plan.span_s as f64, feature.kind(), side);
+        self.setup = Setup { features, configs: features.iter().map(config).collect() };
+    }
+
+    pub(crate) fn is_sound(&self) -> bool {
+        let features = self.setup.features.len();
+        self.models.len() == self.sizes.len()
+            && self.models.len().is_multiple_of(features.max(1))
+            && self.models.len() / features.max(1) <= self.entities.ids() as usize
+    }
+
+    /// Judges and learns a bucket.
+    pub(crate) fn close(&mut self, view: &View<'_>, gather: &Gather, sink: &mut Sink) {
+        self.make_room();
+        for entity in self.judged(gather) {
+            let slot = gather.find(entity);
+            if slot.is_some() {
+                self.entities.note(entity);
+            }
+            let split = self.entities.split(entity);
+            for feature in 0..self.setup.features.len() {
+                let Some(sample) = self.sample(view, gather, slot, feature) else {
+                    self.plot_gap(view, split, entity, feature, sink);
+                    continue;
+                };
+                let at = entity as usize * self.setup.features.len() + feature;
+                let config = &self.setup.configs[feature];
+                let mut sample = sample;
+                sample.learn = self.may_learn(view, split, at, feature, &sample);
+                let outcome = self.models[at].step(config, &sample);
+                let size = if self.models[at].age_buckets() < GROWN_AT {
+                    YOUNG_BYTES
+                } else {
+                    self.models[at].memory_bytes() as u32
+                };
+                self.total_bytes = self.total_bytes + u64::from(size) - u64::from(self.sizes[at]);
+                self.sizes[at] = size;
+                self.report(view, entity, split, slot, feature, &sample, &outcome, sink);
+            }
+        }
+    }
+
+    /// Judges a bucket that is not full yet; learns nothing.
+    pub(crate) fn interim(&self, view: &View<'_>, gather: &Gather, sink: &mut Sink) {
+        for entity in self.judged(gather) {
+            let split = self.entities.split(entity);
+            let slot = gather.find(entity);
+            for feature in 0..self.setup.features.len() {
+                let at = entity as usize * self.setup.features.len() + feature;
+                let Some(model) = self.models.get(at) else { continue };
+                let Some(sample) = self.sample(view, gather, slot, feature) else { continue };
+                let outcome = model.evaluate(&self.setup.configs[feature], &sample);
+                // What still grows cannot be too low yet.
+                if outcome.is_high || !self.setup.features[feature].grows_with_the_bucket() {
+                    self.report(view, entity, split, slot, feature, &sample, &outcome, sink);
+                }
+            }
+        }
+    }
+
+    /// Entities that have something to say, in the order of their ids.
+    fn judged(&self, gather: &Gather) -> Vec<u32> {
+        if self.setup.features.iter().any(|feature| feature.of_empty().is_some()) {
+            return (0..self.entities.ids()).filter(|entity| self.entities.is_live(*entity)).collect();
+        }
+        let mut entities = gather.entities.clone();
+        entities.sort_unstable();
+        entities
+    }
+
+    fn make_room(&mut self) {
+        let wanted = self.entities.ids() as usize * self.setup.features.len();
+        while self.models.len() < wanted {
+            let feature = self.models.len() % self.setup.features.len();
+            self.models.push(SeriesModel::new(&self.setup.configs[feature]));
+            self.sizes.push(YOUNG_BYTES);
+            self.total_bytes += u64::from(YOUNG_BYTES);
+        }
+    }
+
+    fn sample(
+        &self,
+        view: &View<'_>,
+        gather: &Gather,
+        slot: Option<usize>,
+        feature: usize,
+    ) -> Option<Sample> {
+        let feature = self.setup.features[feature];
+        let (value, weight) = match slot {
+            None => (feature.of_empty()?, 1.0),
+            Some(slot) => {
+                let moments = &gather.moments[slot];
+                (feature.value(moments, gather.extra(slot))?, moments.weight.max(1.0))
+            }
+        };
+        let is_sampled = matches!(feature, Feature::Mean | Feature::Median | Feature::Variance);
+        let weight = if is_sampled { weight } else { 1.0 };
+        value.is_finite().then_some(Sample { time_s: view.start_s, value, weight, learn: true })
+    }
+
+    fn may_learn(
+        &self,
+        view: &View<'_>,
+        split: SplitIds,
+        at: usize,
+        feature: usize,
+        sample: &Sample,
+    ) -> bool {
+        if view.scheduled.skip_model_update {
+            return false;
+        }
+        if !view.detector.has_learning_rules {
+            return true;
+        }
+        let typical = self.models[at].peek(&self.setup.configs[feature], sample.time_s).typical;
+        !view.actions(split, Some(sample.value), Some(typical)).skip_model_update
+    }
+
+    #[expect(clippy::too_many_arguments, reason = "one call, two callers")]
+    fn report(
+        &self,
+        view: &View<'_>,
+        entity: u32,
+        split: SplitIds,
+        slot: Option<usize>,
+        feature: usize,
+        sample: &Sample,
+        outcome: &Outcome,
+        sink: &mut Sink,
+    ) {
+        let prediction = Prediction { typical: outcome.typical, lower: outcome.lower, upper: outcome.upper };
+        let name = self.setup.features[feature];
+        plot(view, split, name, prediction, Some(sample.value), sink);
+        if let (Some(change), false) = (outcome.change, view.is_interim) {
+            annotate(view, split, change, sink);
+        }
+        if view.scheduled.skip_result {
+            return;
+        }
+        if view.scale.is_worth_a_record(outcome.score) {
+            let actions = view.actions(split, Some(sample.value), Some(outcome.typical));
+            let excluded = view.detector.excludes_by && self.entities.is_frequent(entity, view.number());
+            if actions.skip_result || excluded {
+                return;
+            }
+        }
+        sink.judge(view, outcome.score, outcome.probability, || Finding {
+            detector: view.detector.index,
+            split,
+            slot,
+            surprise: outcome.score,
+            probability: outcome.probability,
+            actual: vec![sample.value],
+            typical: vec![outcome.typical],
+            description: (self.setup.features.len() > 1).then(|| name.description()),
+            multi_bucket_impact: multi_bucket_impact(outcome),
+            explanation: explain(outcome),
+            geo: None,
+            causes: Vec::new(),
+        });
+    }
+
+    fn plot_gap(&self, view: &View<'_>, split: SplitIds, entity: u32, feature: usize, sink: &mut Sink) {
+        if view.plan.plot.is_some() {
+            let at = entity as usize * self.setup.features.len() + feature;
+            let prediction = self.models[at].peek(&self.setup.configs[feature], view.start_s);
+            plot(view, split, self.setup.features[feature], prediction, None, sink);
+        }
+    }
+
+    /// Forgets series that were last seen before bucket `before`.
+    pub(crate) fn prune(&mut self, before: i64) {
+        for entity in self.entities.prune(before) {
+            let features = self.setup.features.len();
+            for feature in 0..features {
+                let at = entity as usize * features + feature;
+                if let Some(model) = self.models.get_mut(at) {
+                    *model = SeriesModel::new(&self.setup.configs[feature]);
+                    self.total_bytes = self.total_bytes + u64::from(YOUNG_BYTES) - u64::from(self.sizes[at]);
+                    self.sizes[at] = YOUNG_BYTES;
+                }
+            }
+        }
+    }
+
+    pub(crate) fn bytes(&self) -> u64 {
+        self.total_bytes + self.entities.bytes() as u64
+    }
+}
+
+/// −5 when the bucket alone is unusual, 5 when only the window is.
+fn multi_bucket_impact(outcome: &Outcome) -> f64 {
+    let most = outcome.single_bucket.max(outcome.multi_bucket);
+    if most <= 0.0 {
+        return -5.0;
+    }
+    (5.0 * (outcome.multi_bucket - outcome.single_bucket) / most).clamp(-5.0, 5.0)
+}
+
+fn explain(outcome: &Outcome) -> Explanation {
+    let whole = |number: f64| number.round().clamp(-1e6, 1e6) as i32;
+    Explanation {
+        anomaly_type: Some(if outcome.is_high { "spike" } else { "dip" }.to_owned()),
+        anomaly_length: Some(outcome.anomaly_length.max(1)),
+        single_bucket_impact: Some(whole(outcome.single_bucket)),
+        multi_bucket_impact: Some(whole(outcome.multi_bucket)),
+        anomaly_characteristics_impact: Some(whole(outcome.score - outcome.raw_score)),
+        lower_confidence_bound: Some(outcome.lower),
+        typical_value: Some(outcome.typical),
+        upper_confidence_bound: Some(outcome.upper),
+        high_variance_penalty: Some(outcome.high_variance_penalty > PENALTY_TOLD),
+        incomplete_bucket_penalty: Some(outcome.incomplete_bucket_penalty > PENALTY_TOLD),
+        multimodal_distribution: Some(outcome.multimodal),
+        by_field_first_occurrence: None,
+        by_field_relative_rarity: None,
+    }
+}
+
+fn plot(
+    view: &View<'_>,
+    split: SplitIds,
+    feature: Feature,
+    prediction: Prediction,
+    actual: Option<f64>,
+    sink: &mut Sink,
+) {
+    let Some(PlotPlan { terms }) = &view.plan.plot else { return };
+    let split = view.detector.split(view.columns, split);
+    let named = [&split.by_field_value, &split.partition_field_value];
+    if !terms.is_empty() && !named.iter().any(|value| value.as_ref().is_some_and(|v| terms.contains(v))) {
+        return;
+    }
+    if view.is_interim {
+        return;
+    }
+    sink.plots.push(ModelPlot {
+        job_id: view.plan.job_id.clone(),
+        result_type: ResultType::ModelPlot,
+        timestamp: TimestampMs(view.start_s * 1000),
+        bucket_span: view.plan.span_s,
+        detector_index: view.detector.index,
+        model_feature: feature.plot_name().to_owned(),
+        model_lower: prediction.lower,
+        model_upper: prediction.upper,
+        model_median: prediction.typical,
+        actual,
+        split,
+    });
+}
+
+fn annotate(view: &View<'_>, split: SplitIds, change: Change, sink: &mut Sink) {
+    if !view.plan.annotations {
+        return;
+    }
+    let text = match change {
+        Change::LevelShift { magnitude } => format!("Detected level shift of {magnitude:.4}"),
+        Change::Scale { factor } => format!("Detected seasonal pattern scaled by {factor:.3}"),
+        Change::Variance { factor } => format!("Detected residual deviation scaled by {factor:.3}"),
+        Change::TimeShift { seconds } => format!("Detected time shift of {seconds} seconds"),
+        Change::SeasonFound { period_s } => {
+            format!("Detected seasonal component with period {period_s} seconds")
+        }
+        Change::SeasonLost { period_s } => {
+            format!("Seasonal component with period {period_s} seconds has faded")
+        }
+    };
+    sink.annotations.push(Annotation {
+        time: TimestampMs(view.start_s * 1000),
+        end: TimestampMs((view.start_s + view.plan.span_s) * 1000),
+        detector_index: view.detector.index,
+        split: view.detector.split(view.columns, split),
+        text,
+    });
+}

@@ -1,0 +1,484 @@
+//! The way of a record through the stages, and of a bucket to its results.
+
+use serde::{Deserialize, Serialize};
+use types::results::ResultType;
+use types::stats::{DataCounts, ModelSizeStats};
+use types::{BaseFunction, Job, TimestampMs};
+
+use super::categories::Categories;
+use super::clock::BucketClock;
+use super::detector::DetectorState;
+use super::entities::SplitIds;
+use super::finding::{Sink, View};
+use super::gatherer::OpenBucket;
+use super::geo::position_of;
+use super::memory::Memory;
+use super::plan::{DetectorPlan, Plan};
+use super::results::Results;
+use super::splitter::{Columns, RecordIds, number_of, text_of};
+use super::table::NONE;
+use crate::calendar::Calendar;
+use crate::score::{CrowdHistory, Scale};
+use crate::{Context, Error, FieldValue, Output};
+
+/// A bucket is sparse with less than this share of the usual records.
+const SPARSE_SHARE: f64 = 0.05;
+/// Buckets over which the usual number of records is averaged.
+const USUAL_MEMORY: f64 = 50.0;
+/// Idle entities are looked for so many times in the prune window.
+const PRUNES_PER_WINDOW: i64 = 8;
+
+/// All that is saved.
+#[derive(Debug, Serialize, Deserialize)]
+pub(crate) struct Pipeline {
+    pub(crate) clock: BucketClock,
+    counts: SavedCounts,
+    columns: Columns,
+    detectors: Vec<DetectorState>,
+    /// Open buckets with records, by start.
+    open: Vec<OpenBucket>,
+    categories: Categories,
+    crowd: CrowdHistory,
+    memory: Memory,
+    usual_events: f64,
+    #[serde(skip)]
+    scratch: Scratch,
+}
+
+/// Room that is used again and again.
+#[derive(Debug, Default)]
+struct Scratch {
+    record: RecordIds,
+    text: String,
+    influencers: Vec<u32>,
+    loose: Vec<u32>,
+    sink: Sink,
+    spare: Vec<OpenBucket>,
+}
+
+/// What the stages need to know and do not own.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Surroundings<'a> {
+    pub(crate) plan: &'a Plan,
+    pub(crate) context: &'a Context,
+    pub(crate) calendar: &'a Calendar,
+    pub(crate) scale: &'a Scale,
+}
+
+/// Counts are saved as JSON: they leave out what they do not have, which the format of snapshots cannot express.
+#[derive(Debug)]
+struct SavedCounts(DataCounts);
+
+impl Serialize for SavedCounts {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serde_json::to_string(&self.0).map_err(serde::ser::Error::custom)?.serialize(serializer)
+    }
+}
+
+impl<'de> Deserialize<'de> for SavedCounts {
+    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let text = String::deserialize(deserializer)?;
+        serde_json::from_str(&text).map(Self).map_err(serde::de::Error::custom)
+    }
+}
+
+impl Pipeline {
+    /// # Errors
+    /// When the job's categorization cannot be set up.
+    pub(crate) fn new(job: &Job, plan: &Plan) -> Result<Self, Error> {
+        let latency_s = job.analysis_config.latency.map_or(0, |latency| latency.as_secs());
+        Ok(Self {
+            clock: BucketClock::new(plan.span_s, latency_s),
+            counts: SavedCounts(DataCounts::new(&job.job_id)),
+            columns: Columns::new(plan),
+            detectors: plan.detectors.iter().map(|detector| DetectorState::new(plan, detector)).collect(),
+            open: Vec::new(),
+            categories: Categories::new(job, plan)?,
+            crowd: CrowdHistory::default(),
+            memory: Memory::default(),
+            usual_events: 0.0,
+            scratch: Scratch::default(),
+        })
+    }
+
+    /// Ties a restored state to its job.
+    ///
+    /// # Errors
+    /// When it is the state of another job.
+    pub(crate) fn set_up(&mut self, plan: &Plan) -> Result<(), Error> {
+        if self.detectors.len() != plan.detectors.len() {
+            return Err(Error::OtherJob("it has another number of detectors"));
+        }
+        if !self.columns.fits(plan) || self.open.iter().any(|bucket| !bucket.fits(plan)) {
+            return Err(Error::OtherJob("it has other fields"));
+        }
+        if self.clock.span_s() != plan.span_s {
+            return Err(Error::OtherJob("it has another bucket span"));
+        }
+        if !self.categories.fits(plan) {
+            return Err(Error::OtherJob("it has another categorization"));
+        }
+        for (state, detector) in self.detectors.iter_mut().zip(&plan.detectors) {
+            state.set_up(plan, detector);
+            if !state.is_sound(plan, detector) {
+                return Err(Error::OtherJob("it has other detectors"));
+            }
+        }
+        Ok(())
+    }
+
+    pub(crate) fn counts(&self) -> &DataCounts {
+        &self.counts.0
+    }
+
+    pub(crate) fn counts_mut(&mut self) -> &mut DataCounts {
+        &mut self.counts.0
+    }
+
+    /// Takes a record whose bucket is open.
+    pub(crate) fn take(&mut self, plan: &Plan, time_ms: i64, bucket_s: i64, values: &[FieldValue<'_>]) {
+        self.count(time_ms, values);
+        let bucket = bucket_at(&mut self.open, &mut self.scratch.spare, plan, bucket_s);
+        bucket.event_count += 1;
+        let weight = match plan.summary.map(|column| values.get(column).copied().and_then(number_of)) {
+            None => 1.0,
+            Some(Some(weight)) if weight > 0.0 => weight.min(1e15),
+            Some(_) => return,
+        };
+        let may_grow = self.memory.may_grow();
+        let Scratch { record, text, influencers, loose, .. } = &mut self.scratch;
+        let category = self.categories.categorize(plan, values);
+        self.columns.resolve(plan, values, category, may_grow, record);
+        if record.refused {
+            self.memory.refuse();
+        }
+        if !plan.influencers.is_empty() {
+            bucket.influencer_values(plan, values, record, text, influencers);
+        }
+        let since_start_s = time_ms as f64 / 1000.0 - bucket_s as f64;
+        let number = bucket_s.div_euclid(plan.span_s);
+        for (state, detector) in self.detectors.iter_mut().zip(&plan.detectors) {
+            let Some(value) = Reading::of(detector, values, since_start_s) else { continue };
+            let columns = &mut self.columns;
+            let split = (
+                detector.split_id(detector.partition, columns, record, may_grow),
+                detector.split_id(detector.by, columns, record, may_grow),
+                detector.split_id(detector.over, columns, record, may_grow),
+            );
+            let (Some(partition), Some(by), Some(over)) = split else { continue };
+            let gather = &mut bucket.gathers[detector.index];
+            let split = SplitIds { partition, by, over };
+            let known = state.entities().live();
+            let may_grow = may_grow && self.memory.may_grow();
+            let Some(slot) = state.slot(split, number, may_grow, gather, detector) else {
+                self.memory.refuse();
+                continue;
+            };
+            if state.entities().live() > known {
+                self.memory.grow(state.entity_bytes(), plan.limit_bytes);
+            }
+            let number = match value {
+                Reading::Nothing => {
+                    gather.moments[slot].count(weight);
+                    None
+                }
+                Reading::Number(number) => {
+                    gather.moments[slot].add(number, weight);
+                    if let Some(extra) = gather.extra_mut(slot) {
+                        extra.add_number(number);
+                    }
+                    Some(number)
+                }
+                Reading::Text(value) => {
+                    gather.moments[slot].count(weight);
+                    if let (Some(text), Some(extra)) = (text_of(value, text), gather.extra_mut(slot)) {
+                        extra.add_text(text);
+                    }
+                    None
+                }
+                Reading::Position(latitude, longitude) => {
+                    gather.moments[slot].count(weight);
+                    if let Some(extra) = gather.extra_mut(slot) {
+                        extra.add_point(latitude, longitude);
+                    }
+                    None
+                }
+            };
+            if !detector.loose_influencers.is_empty() {
+                loose.clear();
+                loose.extend(detector.loose_influencers.iter().map(|at| influencers[*at]));
+                gather.influence(slot, loose, number, weight);
+            }
+        }
+    }
+
+    fn count(&mut self, time_ms: i64, values: &[FieldValue<'_>]) {
+        let counts = &mut self.counts.0;
+        counts.processed_record_count += 1;
+        let missing = values.iter().filter(|value| matches!(value, FieldValue::Missing)).count() as u64;
+        counts.missing_field_count += missing;
+        counts.processed_field_count += values.len() as u64 - missing;
+        let earliest = counts.earliest_record_timestamp.map_or(time_ms, |earliest| earliest.0.min(time_ms));
+        counts.earliest_record_timestamp = Some(TimestampMs(earliest));
+        counts.latest_record_timestamp = self.clock.latest_ms().map(TimestampMs);
+    }
+
+    /// Closes every bucket that ends at or before `time_ms`.
+    pub(crate) fn close_until(&mut self, around: Surroundings<'_>, time_ms: i64, out: &mut Output) {
+        loop {
+            let open = &self.open;
+            let has_data = |bucket: i64| open.iter().any(|open| open.start_s == bucket);
+            let Some(start_s) = self.clock.close_next(time_ms, has_data) else { return };
+            let at = self.open.iter().position(|bucket| bucket.start_s == start_s);
+            let mut bucket = at.map_or_else(
+                || self.scratch.spare.pop().unwrap_or_else(|| OpenBucket::new(around.plan)),
+                |at| self.open.remove(at),
+            );
+            if at.is_none() {
+                bucket.reset(start_s);
+            }
+            self.close(around, &bucket, out);
+            bucket.reset(start_s);
+            self.scratch.spare.push(bucket);
+        }
+    }
+
+    fn close(&mut self, around: Surroundings<'_>, bucket: &OpenBucket, out: &mut Output) {
+        let Surroundings { plan, context, calendar, scale } = around;
+        let (start_ms, span_ms) = (bucket.start_s.saturating_mul(1000), plan.span_s * 1000);
+        let scheduled = calendar.scheduled(start_ms, start_ms.saturating_add(span_ms));
+        let mut sink = std::mem::take(&mut self.scratch.sink);
+        sink.clear();
+        for (state, detector) in self.detectors.iter_mut().zip(&plan.detectors) {
+            let view = View {
+                plan,
+                detector,
+                columns: &self.columns,
+                context,
+                scheduled: &scheduled,
+                scale,
+                start_s: bucket.start_s,
+                is_interim: false,
+            };
+            state.close(&view, view.gather(&bucket.gathers), &mut sink);
+        }
+        let crowds: Vec<usize> = self.detectors.iter().map(DetectorState::crowd).collect();
+        let results = Results {
+            plan,
+            columns: &self.columns,
+            scale,
+            crowd: &self.crowd,
+            bucket,
+            crowds: &crowds,
+            scheduled,
+            is_interim: false,
+        };
+        results.write(&mut sink, out);
+        self.crowd.learn(&sink.joint);
+        self.scratch.sink = sink;
+        self.count_bucket(bucket);
+        self.categories.take_changed(plan, false, &mut out.categories);
+        self.tidy(plan, bucket.start_s, out);
+    }
+
+    fn count_bucket(&mut self, bucket: &OpenBucket) {
+        let counts = &mut self.counts.0;
+        let start = Some(TimestampMs(bucket.start_s.saturating_mul(1000)));
+        counts.bucket_count += 1;
+        counts.latest_bucket_timestamp = start;
+        let events = bucket.event_count as f64;
+        if bucket.event_count == 0 {
+            counts.empty_bucket_count += 1;
+            counts.latest_empty_bucket_timestamp = start;
+        } else if events < SPARSE_SHARE * self.usual_events {
+            counts.sparse_bucket_count += 1;
+            counts.latest_sparse_bucket_timestamp = start;
+        }
+        let gain = 1.0 / (counts.bucket_count as f64).min(USUAL_MEMORY);
+        self.usual_events += gain * (events - self.usual_events);
+    }
+
+    /// Forgets what is idle, and keeps the accounts.
+    fn tidy(&mut self, plan: &Plan, start_s: i64, out: &mut Output) {
+        let number = start_s.div_euclid(plan.span_s);
+        let is_soft = self.memory.status != types::stats::MemoryStatus::Ok;
+        let window = if is_soft { (plan.prune_buckets / 2).max(1) } else { plan.prune_buckets };
+        if number.rem_euclid((window / PRUNES_PER_WINDOW).max(1)) == 0 {
+            self.detectors.iter_mut().for_each(|state| state.prune(number.saturating_sub(window)));
+            self.forget_values(plan);
+        }
+        let detectors = self.detectors.iter().zip(&plan.detectors);
+        let models: u64 = detectors.map(|(state, detector)| state.bytes(detector)).sum();
+        let bytes = models + self.columns.bytes() as u64 + self.categories.bytes();
+        let should_report = self.memory.update(bytes, plan.limit_bytes);
+        self.categories.set_may_grow(self.memory.may_grow());
+        if should_report {
+            let end_s = start_s.saturating_add(plan.span_s);
+            let stats = self.size_stats(plan, TimestampMs(end_s.saturating_mul(1000)));
+            out.size_stats.push(stats);
+        }
+    }
+
+    /// Forgets the values that no entity and no open bucket has.
+    fn forget_values(&mut self, plan: &Plan) {
+        let mut used: Vec<Vec<u32>> = vec![Vec::new(); plan.fields.len() + 1];
+        let mut mark = |column: Option<usize>, id: u32| {
+            if let (Some(column), true) = (column, id != NONE) {
+                used[column].push(id);
+            }
+        };
+        for (state, detector) in self.detectors.iter().zip(&plan.detectors) {
+            state.for_each_split(|split| {
+                mark(detector.partition, split.partition);
+                mark(detector.by, split.by);
+                mark(detector.over, split.over);
+            });
+            if matches!(state, DetectorState::RarePopulation(_)) {
+                for gather in self.open.iter().map(|bucket| &bucket.gathers[detector.index]) {
+                    (0..gather.entities.len()).for_each(|slot| mark(detector.over, gather.pair(slot).1));
+                }
+            }
+        }
+        for bucket in &self.open {
+            bucket.for_each_value(|influencer, id| {
+                let column = plan.influencers[influencer].column;
+                mark(plan.lasting[column].then_some(column), id);
+            });
+        }
+        for (column, used) in used.iter_mut().enumerate().filter(|(column, _)| plan.lasting[*column]) {
+            used.sort_unstable();
+            used.dedup();
+            if used.len() < self.columns.live(column) {
+                self.columns.retain(column, |id| used.binary_search(&id).is_ok());
+            }
+        }
+    }
+
+    /// Results of the open buckets; changes nothing.
+    pub(crate) fn interim(&self, around: Surroundings<'_>, out: &mut Output) {
+        let Surroundings { plan, context, calendar, scale } = around;
+        let crowds: Vec<usize> = self.detectors.iter().map(DetectorState::crowd).collect();
+        for start_s in self.clock.open_buckets() {
+            let Some(bucket) = self.open.iter().find(|bucket| bucket.start_s == start_s) else { continue };
+            let (start_ms, span_ms) = (start_s.saturating_mul(1000), plan.span_s * 1000);
+            let scheduled = calendar.scheduled(start_ms, start_ms.saturating_add(span_ms));
+            let mut sink = Sink::default();
+            for (state, detector) in self.detectors.iter().zip(&plan.detectors) {
+                let view = View {
+                    plan,
+                    detector,
+                    columns: &self.columns,
+                    context,
+                    scheduled: &scheduled,
+                    scale,
+                    start_s,
+                    is_interim: true,
+                };
+                state.interim(&view, view.gather(&bucket.gathers), &mut sink);
+            }
+            let results = Results {
+                plan,
+                columns: &self.columns,
+                scale,
+                crowd: &self.crowd,
+                bucket,
+                crowds: &crowds,
+                scheduled,
+                is_interim: true,
+            };
+            results.write(&mut sink, out);
+        }
+    }
+
+    /// Forgets open buckets that begin before `start_s`.
+    pub(crate) fn drop_before(&mut self, start_s: i64) {
+        self.open.retain(|bucket| bucket.start_s >= start_s);
+    }
+
+    /// Definitions of all categories that changed, counts included.
+    pub(crate) fn write_categories(&mut self, plan: &Plan, out: &mut Output) {
+        self.categories.take_changed(plan, true, &mut out.categories);
+    }
+
+    pub(crate) fn size_stats(&self, plan: &Plan, log_time: TimestampMs) -> ModelSizeStats {
+        let values = |column: fn(&DetectorPlan) -> Option<usize>| -> u64 {
+            plan.detectors.iter().filter_map(column).map(|column| self.columns.live(column) as u64).sum()
+        };
+        let mut stats = ModelSizeStats {
+            result_type: ResultType::ModelSizeStats,
+            model_bytes: self.memory.bytes,
+            peak_model_bytes: self.memory.peak_bytes,
+            model_bytes_exceeded: self.memory.exceeded(plan.limit_bytes),
+            total_by_field_count: values(|detector| detector.by),
+            total_over_field_count: values(|detector| detector.over),
+            total_partition_field_count: values(|detector| detector.partition),
+            bucket_allocation_failures_count: self.memory.failures,
+            memory_status: self.memory.status,
+            timestamp: self.counts.0.latest_bucket_timestamp,
+            ..ModelSizeStats::empty(&plan.job_id, plan.limit_bytes, log_time)
+        };
+        if let Some(categories) = self.categories.stats() {
+            stats.categorized_doc_count = categories.categorized_doc_count;
+            stats.total_category_count = categories.total_category_count;
+            stats.frequent_category_count = categories.frequent_category_count;
+            stats.rare_category_count = categories.rare_category_count;
+            stats.dead_category_count = categories.dead_category_count;
+            stats.failed_category_count = categories.failed_category_count;
+            stats.categorization_status = categories.categorization_status;
+        }
+        stats
+    }
+}
+
+/// What a detector reads off a record.
+#[derive(Clone, Copy, Debug)]
+enum Reading<'a> {
+    /// Only that there is one.
+    Nothing,
+    Number(f64),
+    Text(FieldValue<'a>),
+    Position(f64, f64),
+}
+
+impl<'a> Reading<'a> {
+    /// `None` when the record says nothing to the detector.
+    fn of(detector: &DetectorPlan, values: &[FieldValue<'a>], since_start_s: f64) -> Option<Self> {
+        if matches!(detector.base, BaseFunction::TimeOfDay | BaseFunction::TimeOfWeek) {
+            return Some(Self::Number(since_start_s));
+        }
+        let Some(field) = detector.field else { return Some(Self::Nothing) };
+        let value = values.get(field).copied()?;
+        match (detector.base, value) {
+            (_, FieldValue::Missing) => None,
+            (BaseFunction::DistinctCount | BaseFunction::InfoContent, value) => Some(Self::Text(value)),
+            (BaseFunction::LatLong, FieldValue::Str(text)) => {
+                position_of(text).map(|(latitude, longitude)| Self::Position(latitude, longitude))
+            }
+            (BaseFunction::LatLong, FieldValue::Num(_)) => None,
+            (_, value) => number_of(value).map(Self::Number),
+        }
+    }
+}
+
+/// The open bucket at `start_s`, made when there is none yet.
+fn bucket_at<'b>(
+    open: &'b mut Vec<OpenBucket>,
+    spare: &mut Vec<OpenBucket>,
+    plan: &Plan,
+    start_s: i64,
+) -> &'b mut OpenBucket {
+    // Nearly always the last one.
+    let at = match open.last() {
+        Some(last) if last.start_s == start_s => open.len() - 1,
+        _ => match open.binary_search_by_key(&start_s, |bucket| bucket.start_s) {
+            Ok(at) => at,
+            Err(at) => {
+                let mut bucket = spare.pop().unwrap_or_else(|| OpenBucket::new(plan));
+                bucket.reset(start_s);
+                open.insert(at, bucket);
+                at
+            }
+        },
+    };
+    &mut open[at]
+}

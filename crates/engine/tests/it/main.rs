@@ -1,0 +1,7 @@
+//! The engine from outside: whole jobs, record by record.
+
+mod functions;
+mod properties;
+mod rules;
+mod scores;
+mod support;
