@@ -183,7 +183,7 @@ impl Body {
             slope_error = line.slope_error;
             expected.slow += line.slope * ahead;
             if line.slope != 0.0 {
-                expected.slow += line.at - self.predictor.anchor(cfg, self.last_s);
+                expected.slow += line.at - expected.anchor;
             }
         }
         // An exponentially smoothed level of a random walk errs by q·memory/2 (Harvey 1990, section 4.1).
@@ -330,7 +330,7 @@ impl Body {
         self.values[RECENT - 1] = x as f32;
         let follows = self.buckets_since_last(cfg, time) < 1.5;
         self.consecutive = if follows { (self.consecutive + 1).min(RECENT as u8) } else { 1 };
-        let season = self.predictor.season_in_use(cfg, time);
+        let season = e.period_s;
         let turn = match season {
             same if same == self.season_s => None,
             0 => Some(Change::SeasonLost { period_s: self.season_s }),
@@ -341,17 +341,15 @@ impl Body {
             self.trend = Trend::default();
             self.residual_range = Range::default();
             // The scale is that of another predictor's residuals; the shape of their distribution stays.
-            let error = self.predictor.expect(cfg, time).error;
-            let ratio = (error / self.predictor_error).clamp(0.01, 100.0);
+            let ratio = (e.error / self.predictor_error).clamp(0.01, 100.0);
             if ratio.is_finite() {
                 self.views.rescale(ratio);
             }
         }
-        self.predictor_error = self.predictor.expect(cfg, time).error;
+        self.predictor_error = e.error;
         let clip = 3.0 * scale;
         let residual = (x - e.slow).clamp(-clip, clip);
-        let anchor = self.predictor.anchor(cfg, time);
-        self.trend.learn(self.trend_time(cfg, time), anchor + residual);
+        self.trend.learn(self.trend_time(cfg, time), e.anchor + residual);
         let own_scale = self.views.scale(CONTEXT).max(1e-9 * (x + self.predictor.base).abs()).max(1e-250);
         self.note_run(x - e.slow, own_scale);
         // A daily pattern not yet known looks like one level shift after the other.

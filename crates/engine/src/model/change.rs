@@ -47,7 +47,7 @@ pub(super) fn test(cfg: &ModelConfig, p: &Predictor, recent: Recent<'_>, scale: 
     };
     let level = criterion(squares(&mut expected(0).map(|e| e + mean)), 1.0);
     offer(level, Change::LevelShift { magnitude: mean });
-    if p.season_in_use(cfg, recent[recent.len() - 1].0) > 0 {
+    if p.expect(cfg, recent[recent.len() - 1].0).period_s > 0 {
         for seconds in [HOUR_S, -HOUR_S] {
             // The offset has begun to follow: it is fitted too, but the shift must explain most of the deviation.
             let rest = recent.iter().zip(expected(seconds)).map(|((_, x), e)| x - e).sum::<f64>() / n;

@@ -25,6 +25,10 @@ pub(super) struct Expectation {
     pub(super) strength: f64,
     /// Error of what predicts, in standard deviations.
     pub(super) error: f64,
+    /// Period of the season in use, seconds; 0 without one.
+    pub(super) period_s: i64,
+    /// The part of `slow` that does not repeat: the level, or the offset of the season.
+    pub(super) anchor: f64,
 }
 
 /// State of the prediction of one series.
@@ -84,13 +88,6 @@ impl Predictor {
         self.mean
     }
 
-    /// The part of the slow prediction at `time_s` that does not repeat: the level, or the offset of the season.
-    pub(super) fn anchor(&self, cfg: &ModelConfig, time_s: i64) -> f64 {
-        let period = self.season_in_use(cfg, time_s);
-        let season = self.seasons(cfg).find(|(_, grid)| grid.period_s == period);
-        season.map_or(self.level, |(season, _)| season.offset())
-    }
-
     fn seasons<'a>(&'a self, cfg: &'a ModelConfig) -> impl Iterator<Item = (&'a Season, &'a SeasonGrid)> {
         let day = self.day.as_deref().zip(cfg.day.as_ref());
         day.into_iter().chain(self.week.as_deref().zip(cfg.week.as_ref()))
@@ -99,22 +96,22 @@ impl Predictor {
     /// Predicts a time from what is known now.
     pub(super) fn expect(&self, cfg: &ModelConfig, time_s: i64) -> Expectation {
         let mut error = self.level_error.get();
-        let (mut slow, mut seasonal) = (self.level, false);
+        let (mut slow, mut anchor, mut period_s) = (self.level, self.level, 0);
         for (season, grid) in self.seasons(cfg) {
             if season.is_ripe(grid, time_s)
                 && season.error() < cfg.tuning.season_pays * error
                 && let Some(v) = season.predict(grid, time_s)
             {
-                (slow, error, seasonal) = (v, season.error(), true);
+                (slow, error, anchor, period_s) = (v, season.error(), season.offset(), grid.period_s);
             }
         }
-        let strength = if seasonal {
+        let strength = if period_s != 0 {
             let share = error / self.level_error.get().max(1e-300);
             (1.0 - share * share).clamp(0.0, 1.0)
         } else {
             0.0
         };
-        Expectation { slow, correction: self.correction(), strength, error }
+        Expectation { slow, correction: self.correction(), strength, error, period_s, anchor }
     }
 
     /// Mean of the candidate corrections, weighted by the eighth power of their precision.
@@ -134,18 +131,6 @@ impl Predictor {
 
     fn candidates(&self) -> [f64; 4] {
         [0.0, self.last_residual, self.fast, 0.5 * self.fast]
-    }
-
-    /// Which season is in use, as a period in seconds; 0 when none.
-    pub(super) fn season_in_use(&self, cfg: &ModelConfig, time_s: i64) -> i64 {
-        let mut error = self.level_error.get();
-        let mut period = 0;
-        for (season, grid) in self.seasons(cfg) {
-            if season.is_ripe(grid, time_s) && season.error() < cfg.tuning.season_pays * error {
-                (error, period) = (season.error(), grid.period_s);
-            }
-        }
-        period
     }
 
     /// Learns a value `x` (relative to the base) whose slow residual is `residual`; `scale` is the scale of those
