@@ -44,10 +44,15 @@ impl SeasonGrid {
 /// Visits of a bin are counted in sixteenths, up to 15.9: enough for the gain, which has its floor at 1/10.
 const VISIT: f64 = 16.0;
 
+/// First unit of a profile, as a share of the first deviation from the base.
+const FINEST: f32 = 1.0 / 16_384.0;
+
 /// The profile of one series and one period, with an offset that follows the level.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub(super) struct Season {
-    profile: Vec<f32>,
+    /// Deviations in units of `unit`: 16 bits leave 1/16,000 of the largest one, far below any noise floor.
+    profile: Vec<i16>,
+    unit: f32,
     visits: Vec<u8>,
     offset: f64,
     error: RobustScale,
@@ -57,7 +62,8 @@ pub(super) struct Season {
 impl Season {
     pub(super) fn new(grid: &SeasonGrid, time_s: i64) -> Self {
         Self {
-            profile: vec![0.0; grid.bins],
+            profile: vec![0; grid.bins],
+            unit: 0.0,
             visits: vec![0; grid.bins],
             offset: 0.0,
             error: RobustScale::default(),
@@ -87,8 +93,7 @@ impl Season {
 
     fn at(&self, p: Place) -> Option<f64> {
         let known = |k: usize| f64::from(self.visits[k]) >= VISIT;
-        (known(p.a) && known(p.b))
-            .then(|| f64::from(self.profile[p.a]) * (1.0 - p.f) + f64::from(self.profile[p.b]) * p.f)
+        (known(p.a) && known(p.b)).then(|| self.value(p.a) * (1.0 - p.f) + self.value(p.b) * p.f)
     }
 
     /// Learns the value `x` (relative to the series' base), its residual clipped at `clip`.
@@ -121,7 +126,7 @@ impl Season {
 
     fn nudge(&mut self, bin: usize, share: f64, clipped: f64, gain_min: f64) {
         let visits = f64::from(self.visits[bin]) / VISIT;
-        self.profile[bin] += (share * gain_min.max(1.0 / (visits + 1.0)) * clipped) as f32;
+        self.add(bin, share * gain_min.max(1.0 / (visits + 1.0)) * clipped);
         self.visits[bin] = self.visits[bin].saturating_add((share * VISIT) as u8);
     }
 
@@ -134,13 +139,37 @@ impl Season {
             let share = share.max(1e-9);
             let visits = f64::from(self.visits[bin]) / VISIT;
             let gain = (share / (visits + share)).min(1.0);
-            self.profile[bin] += (gain * (x - self.offset - f64::from(self.profile[bin]))) as f32;
+            self.add(bin, gain * (x - self.offset - self.value(bin)));
             self.visits[bin] = self.visits[bin].saturating_add((share * VISIT).ceil() as u8);
             if p.a == p.b {
                 self.visits[bin] = self.visits[bin].max(VISIT as u8);
                 break;
             }
         }
+    }
+
+    fn value(&self, bin: usize) -> f64 {
+        f64::from(self.profile[bin]) * f64::from(self.unit)
+    }
+
+    /// Adds to a bin; the unit doubles when the sum does not fit.
+    fn add(&mut self, bin: usize, amount: f64) {
+        let sum = self.value(bin) + amount;
+        if self.unit == 0.0 {
+            // A power of two, so that rescaled series behave alike.
+            let power = f32::from_bits((sum.abs() as f32).to_bits() & 0x7f80_0000);
+            self.unit = power * FINEST;
+            if self.unit == 0.0 {
+                return;
+            }
+        }
+        while sum.abs() > 32_000.0 * f64::from(self.unit) {
+            self.unit *= 2.0;
+            for v in &mut self.profile {
+                *v = ((i32::from(*v) + i32::from(*v > 0)) >> 1) as i16;
+            }
+        }
+        self.profile[bin] = (sum / f64::from(self.unit)).round() as i16;
     }
 
     /// Moves the whole profile by `amount`.
@@ -158,13 +187,11 @@ impl Season {
 
     /// Multiplies profile and offset around the value `centre`.
     pub(super) fn multiply(&mut self, factor: f64, centre: f64) {
-        for v in &mut self.profile {
-            *v *= factor as f32;
-        }
+        self.unit *= factor as f32;
         self.offset = self.offset * factor + centre * (1.0 - factor);
     }
 
     pub(super) fn memory_bytes(&self) -> usize {
-        self.profile.capacity() * size_of::<f32>() + self.visits.capacity()
+        self.profile.capacity() * size_of::<i16>() + self.visits.capacity()
     }
 }
