@@ -131,6 +131,7 @@ fn memory_is_bounded_and_a_young_series_is_small() {
     };
     feed(&cfg, &mut model, 0, &values(0, 20));
     assert!(model.memory_bytes() <= 600, "young: {}", model.memory_bytes());
+    println!("young series: {} bytes", model.memory_bytes());
     feed(&cfg, &mut model, 20, &values(20, 8000));
     println!("seasonal series: {} bytes", model.memory_bytes());
     assert!(model.memory_bytes() <= 5_120, "seasonal: {}", model.memory_bytes());
