@@ -108,15 +108,11 @@ impl Outcome {
     }
 }
 
-/// Surprise that is mapped to 50: the threshold that served labelled series best.
-const MAJOR: f64 = 6.5;
-
-/// Maps a surprise S to 0..100, the same for all series: 50 at 6.5, 75 at 13, monotone. Below 6.5 it falls with the
-/// cube, since the rate per day alone gives quiet buckets of long spans a surprise of three or more.
+/// Maps a surprise S to 0..100: 50 at 6.5, 75 at 13, monotone, the same for all series. Quiet buckets do not get 0, since
+/// the rate per day alone gives them a surprise; the scale of scores takes that off.
 #[must_use]
 pub fn severity(score: f64) -> f64 {
-    let s = score.max(0.0) / MAJOR;
-    if s < 1.0 { 50.0 * s * s * s } else { 100.0 * (1.0 - (-s).exp2()) }
+    100.0 * (1.0 - (-score.max(0.0) / 6.5).exp2())
 }
 
 #[cfg(test)]
@@ -127,7 +123,7 @@ mod tests {
     fn severity_has_its_anchors_and_rises() {
         assert_eq!(severity(-1.0), 0.0);
         assert!((severity(6.5) - 50.0).abs() < 1e-9 && (severity(13.0) - 75.0).abs() < 1e-9);
-        assert!(severity(1e9) <= 100.0 && severity(3.0) < 5.0);
+        assert!(severity(1e9) <= 100.0);
         let mut last = -1.0;
         for i in 0..400 {
             let v = severity(f64::from(i) * 0.05);
