@@ -16,8 +16,9 @@ use crate::model::{Change, ModelConfig, Outcome, Prediction, Sample, SeriesModel
 const PENALTY_TOLD: f64 = 0.5;
 /// Bytes reserved for a series before its model is grown: what is promised to it must be there when it grows.
 pub(crate) const YOUNG_BYTES: u32 = 4096;
-/// Samples after which the size of a model is asked for.
-const GROWN_AT: u64 = 24;
+/// Samples after which the size of a model is asked for, and again after so many.
+const GROWN_AT: u64 = 32;
+const MEASURE_EVERY: u64 = 256;
 
 /// The models of all series of one detector.
 #[derive(Debug, Serialize, Deserialize)]
@@ -91,13 +92,7 @@ impl Individual {
                 let mut sample = sample;
                 sample.learn = self.may_learn(view, split, at, feature, &sample);
                 let outcome = self.models[at].step(config, &sample);
-                let size = if self.models[at].age_buckets() < GROWN_AT {
-                    YOUNG_BYTES
-                } else {
-                    self.models[at].memory_bytes() as u32
-                };
-                self.total_bytes = self.total_bytes + u64::from(size) - u64::from(self.sizes[at]);
-                self.sizes[at] = size;
+                self.measure(at);
                 self.report(view, entity, split, slot, feature, &sample, &outcome, sink);
             }
         }
@@ -138,6 +133,17 @@ impl Individual {
             self.models.push(SeriesModel::new(&self.setup.configs[feature]));
             self.sizes.push(YOUNG_BYTES);
             self.total_bytes += u64::from(YOUNG_BYTES);
+        }
+    }
+
+    /// Asks for the size of a model now and then. A copy is measured, since the spare room of a model depends on whether
+    /// it was restored, and sizes must not.
+    fn measure(&mut self, at: usize) {
+        let age = self.models[at].age_buckets();
+        if age == GROWN_AT || (age > GROWN_AT && age.is_multiple_of(MEASURE_EVERY)) {
+            let size = self.models[at].clone().memory_bytes() as u32;
+            self.total_bytes = self.total_bytes + u64::from(size) - u64::from(self.sizes[at]);
+            self.sizes[at] = size;
         }
     }
 
