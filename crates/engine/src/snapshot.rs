@@ -21,9 +21,17 @@ pub(crate) fn pack<T: Serialize>(state: &T) -> Vec<u8> {
     bytes.extend_from_slice(MAGIC);
     bytes.extend_from_slice(&VERSION.to_le_bytes());
     bytes.extend_from_slice(&(body.len() as u64).to_le_bytes());
-    bytes.extend_from_slice(&crc32fast::hash(&packed).to_le_bytes());
+    bytes.extend_from_slice(&checksum(&bytes, &packed).to_le_bytes());
     bytes.extend_from_slice(&packed);
     bytes
+}
+
+/// Of the header before the checksum, and the body.
+fn checksum(header: &[u8], packed: &[u8]) -> u32 {
+    let mut hasher = crc32fast::Hasher::new();
+    hasher.update(header);
+    hasher.update(packed);
+    hasher.finalize()
 }
 
 /// Unpacks a state.
@@ -44,7 +52,7 @@ pub(crate) fn unpack<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Error> {
     if version != VERSION {
         return Err(Error::Version { found: version, expected: VERSION });
     }
-    if number(20, 4) != u64::from(crc32fast::hash(packed)) {
+    if number(20, 4) != u64::from(checksum(&header[..20], packed)) {
         return Err(Error::Damaged("its checksum is wrong"));
     }
     let length = number(12, 8);

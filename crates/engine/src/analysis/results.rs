@@ -61,7 +61,7 @@ impl Results<'_> {
                 continue;
             }
             let influences = self.influences(detector, finding, loose);
-            for (key, _) in &influences {
+            for key in influences.keys() {
                 let blame = blames.entry(key.clone()).or_default();
                 blame.surprises.push(surprise);
                 let p = finding.probability;
@@ -203,7 +203,10 @@ impl Results<'_> {
             timestamp: self.start(),
             split,
             function: detector.detector.function.name(),
-            function_description: finding.description.unwrap_or(detector.base.description()).to_owned(),
+            function_description: finding
+                .description
+                .unwrap_or_else(|| detector.base.description())
+                .to_owned(),
             field_name: detector.detector.field_name.clone(),
             typical: has_numbers.then(|| finding.typical.clone()),
             actual: has_numbers.then(|| finding.actual.clone()),

@@ -127,12 +127,11 @@ impl Interner {
     pub(crate) fn retain(&mut self, is_used: impl Fn(u32) -> bool) {
         let mut is_free = vec![false; self.names.len()];
         self.free.iter().for_each(|id| is_free[*id as usize] = true);
-        for id in 0..self.names.len() {
+        for (id, name) in self.names.iter_mut().enumerate() {
             if !is_free[id] && !is_used(id as u32) {
-                self.text_bytes -= self.names[id].len();
-                self.names[id] = "".into();
+                self.text_bytes -= name.len();
+                *name = "".into();
                 self.free.push(id as u32);
-                is_free[id] = true;
             }
         }
         self.rebuild();

@@ -88,12 +88,13 @@ impl Extra {
                 distinct.add(stable_hash(value));
             }
             Self::Text { seen, text, bytes } => {
-                if seen.add(stable_hash(value)) {
-                    *bytes += value.len() as u64;
-                    if text.len() + value.len() <= TEXT_MAX {
-                        text.push_str(value);
-                        text.push('\n');
-                    }
+                if !seen.add(stable_hash(value)) {
+                    return;
+                }
+                *bytes += value.len() as u64;
+                if text.len() + value.len() <= TEXT_MAX {
+                    text.push_str(value);
+                    text.push('\n');
                 }
             }
             _ => {}

@@ -54,7 +54,7 @@ impl Moments {
 
     /// Population variance; 0 for one value.
     pub(crate) fn variance(&self) -> f64 {
-        if self.weight > 0.0 { (self.squares / self.weight).max(0.0).min(f64::MAX) } else { 0.0 }
+        if self.weight > 0.0 { (self.squares / self.weight).clamp(0.0, f64::MAX) } else { 0.0 }
     }
 }
 

@@ -1,4 +1,5 @@
 //! The engine from outside: whole jobs, record by record.
+#![allow(clippy::unwrap_used, reason = "tests may panic")]
 
 mod functions;
 mod properties;

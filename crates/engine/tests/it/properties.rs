@@ -98,7 +98,7 @@ fn first_difference(a: &Output, b: &Output) -> Option<String> {
     };
     let (a, b) = (all(a), all(b));
     let different = a.iter().zip(&b).find(|(a, b)| a != b);
-    different.map(|(a, b)| format!("{a}\n{b}")).or((a.len() != b.len()).then(|| "length".to_owned()))
+    different.map(|(a, b)| format!("{a}\n{b}")).or_else(|| (a.len() != b.len()).then(|| "length".to_owned()))
 }
 
 fn is_sound(out: &Output) {
