@@ -134,7 +134,15 @@ proptest! {
         cut in 0..400usize,
         latency in prop::sample::select(vec!["0s", "90s"]),
     ) {
-        detectors.dedup();
+        detectors.sort_by_key(|detector| detector["use_null"] != true);
+        let mut known = Vec::new();
+        detectors.retain(|detector| {
+            let mut key = detector.clone();
+            key["use_null"] = false.into();
+            let is_new = !known.contains(&key);
+            known.push(key);
+            is_new
+        });
         let config = json!({
             "bucket_span": "1m", "latency": latency, "detectors": detectors, "influencers": ["a", "z"],
             "model_plot_config": { "enabled": true }, "model_prune_window": "20m",
