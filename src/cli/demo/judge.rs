@@ -66,6 +66,7 @@ pub(super) fn judge(scenario: &Scenario, outcome: &Outcome) -> Verdict {
         let known = scenario
             .events
             .iter()
+            .filter(|event| !event.must_not)
             .map(|event| (event.start_ms, event.end_ms))
             .chain(scenario.tolerated.iter().copied());
         score(record) >= ALARM_SCORE

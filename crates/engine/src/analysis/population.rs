@@ -29,6 +29,10 @@ const CROWD: f64 = 0.8;
 const HABIT: f64 = 0.7;
 /// Buckets after which a habit counts half.
 const HABIT_FROM: f32 = 8.0;
+/// Deviations beyond this many spreads are learnt by how likely they are.
+const FAR: f64 = 4.0;
+/// The least weight of a deviation: what goes on for long is learnt in the end.
+const LEARN_MIN: f64 = 0.02;
 /// Bytes of one population, a flat rate.
 const GROUP_BYTES: u64 = 1500;
 
@@ -254,11 +258,20 @@ impl Population {
         if members.is_empty() {
             return;
         }
+        // One attacker must not hide the next one: what nobody among so many is expected to do teaches little.
+        let tail = (group.buckets >= WARM).then(|| group.tail.prepare());
+        let crowd = members.len() as f64;
         group.tail.fade();
         let knows_spread = group.buckets > 0.0;
         for member in members {
             if knows_spread {
-                group.tail.add(member.z);
+                let weight = match &tail {
+                    Some(tail) if member.z.abs() > FAR => {
+                        (tail.tail(member.z) * crowd * 10.0).clamp(LEARN_MIN, 1.0)
+                    }
+                    _ => 1.0,
+                };
+                group.tail.add(member.z, weight);
             }
             self.habits[member.entity as usize * features + sitting.feature]
                 .learn((member.y - sitting.centre) / sitting.spread);

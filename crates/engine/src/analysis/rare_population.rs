@@ -248,7 +248,7 @@ impl RarePopulation {
             habit.buckets = (habit.buckets + 1.0).min(100.0);
             habit.mean += (z.min(20.0) as f32 - habit.mean) / habit.buckets;
             if of.members as usize > POPULATION_MIN {
-                of.tail.add(met.z);
+                of.tail.add(met.z, 1.0);
                 let gain = 1.0 / of.tail.total().clamp(1.0, 5000.0);
                 of.mean += gain * (met.amount.min(10.0 * (1.0 + of.mean)) - of.mean);
             }

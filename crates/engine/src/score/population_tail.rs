@@ -53,10 +53,10 @@ fn edge(bin: usize) -> f64 {
 }
 
 impl PopulationTail {
-    /// Learns the deviation of one member.
-    pub(crate) fn add(&mut self, z: f64) {
-        self.counts[usize::from(z < 0.0)][bin_of(z.abs())] += 1.0;
-        self.total += 1.0;
+    /// Learns the deviation of one member with a weight of at most 1.
+    pub(crate) fn add(&mut self, z: f64, weight: f64) {
+        self.counts[usize::from(z < 0.0)][bin_of(z.abs())] += weight as f32;
+        self.total += weight;
     }
 
     /// Lets the history fade by one bucket.
@@ -129,7 +129,7 @@ mod tests {
         };
         let mut normal = || (-2.0 * uniform().ln()).sqrt() * (std::f64::consts::TAU * uniform()).cos();
         let mut tail = PopulationTail::default();
-        (0..200_000).for_each(|_| tail.add(normal()));
+        (0..200_000).for_each(|_| tail.add(normal(), 1.0));
         let tail = tail.prepare();
         for (z, p) in [(1.0, 0.3173), (2.0, 0.0455), (3.0, 0.0027)] {
             let ratio = tail.tail(z) / p;

@@ -11,6 +11,8 @@ const SPAN_MAX_S: f64 = 3600.0;
 const QUIET_POWER: i32 = 5;
 /// Score from which on a record is written.
 const RECORD_SCORE_MIN: f64 = 2.0;
+/// What `quiet` is for buckets of half an hour.
+const HALF_HOUR_QUIET: f64 = 3.182;
 /// Weight of the number of series against a single record.
 const CROWD_WEIGHT: f64 = 0.4;
 
@@ -47,11 +49,13 @@ impl Scale {
         10f64.powf((self.quiet + self.long_span - surprise).min(0.0)).max(f64::MIN_POSITIVE)
     }
 
-    /// The surprise of something rare: of seeing a value that is seen so rarely. A chance of 1 in 1600 is critical,
-    /// one in 180 is major: buckets of rare values are few, so that the scale can be steeper than that of series.
+    /// The surprise of something rare: of seeing a value that is seen so rarely. With buckets of half an hour a chance
+    /// of one in 950 is critical, one in 130 is major; with shorter ones, of which a day has more, it takes more. Buckets
+    /// of rare values are few, so that the scale can be steeper than that of series.
     pub(crate) fn rare_surprise(&self, probability: f64) -> f64 {
         let orders = -probability.clamp(f64::MIN_POSITIVE, 1.0).log10();
-        let rare = 2.0 * MAJOR * (orders / 3.2).powi(2);
+        let rated = (orders + 0.25 * (self.quiet - HALF_HOUR_QUIET)).max(0.0);
+        let rare = 2.0 * MAJOR * (rated / 2.98).powi(2);
         // Joined to the scale below, so that a certain event is a quiet one.
         let own = if rare >= MAJOR { rare } else { self.quiet + rare / MAJOR * (MAJOR - self.quiet) };
         own + self.long_span
