@@ -66,7 +66,7 @@ pub fn fixed() -> Vec<(&'static str, Value)> {
     vec![
         (CONFIG, body(config_mapping(), json!({}))),
         (META, body(meta_mapping(), json!({}))),
-        (STATE, body(json!({"_meta": meta(), "enabled": false}), json!({STATE_WRITE: {"is_hidden": true}}))),
+        (STATE, body(json!({"_meta": meta(), "dynamic": false}), json!({STATE_WRITE: {"is_hidden": true}}))),
         (NOTIFICATIONS, body(notifications_mapping(), json!({NOTIFICATIONS_WRITE: {"is_hidden": true}}))),
         (
             ANNOTATIONS,
@@ -92,7 +92,7 @@ pub fn templates() -> Vec<(&'static str, Value)> {
     let template = |pattern: &str, body: Value| json!({"index_patterns": [pattern], "priority": 2_147_483_647, "template": body});
     vec![
         (".ml-anomalies-", template(".ml-anomalies-*", results_body())),
-        (".ml-state", template(".ml-state*", body(json!({"_meta": meta(), "enabled": false}), json!({})))),
+        (".ml-state", template(".ml-state*", body(json!({"_meta": meta(), "dynamic": false}), json!({})))),
         (".ml-notifications-000002", template(NOTIFICATIONS, body(notifications_mapping(), json!({})))),
     ]
 }

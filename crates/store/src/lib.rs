@@ -8,12 +8,14 @@
 //! | [`indices`] | names, mappings and templates of the indices that the service owns |
 //! | [`error`] | [`Error`] |
 //! | [`config`] | [`Config`] and [`open`] |
+//! | `embedded` | the adapter for the store inside this process |
 //! | `memory` | an adapter for tests that forgets everything |
 //!
 //! Documents are JSON, queries are Elasticsearch's query DSL. Adapters are private: [`open`] hands out the port.
 
 pub mod bulk;
 pub mod config;
+mod embedded;
 pub mod error;
 pub mod indices;
 mod memory;
@@ -21,7 +23,7 @@ pub mod page;
 pub mod port;
 
 pub use bulk::{Action, BulkOp, Outcome, Version, check_all};
-pub use config::{Config, open};
+pub use config::{Config, open, over};
 pub use error::{Error, Result};
 pub use page::{Cell, Column, Page};
 pub use port::{Document, IndicesOptions, Scan, ScanRequest, Store};

@@ -11,61 +11,40 @@ pub enum Cell<'a> {
     Num(f64),
 }
 
-#[derive(Clone, Copy, Debug)]
-enum Slot {
-    Missing,
-    Num(f64),
-    Str { end: u32 },
-}
-
 /// One field of all documents of a page. Text of all rows lies in one buffer, so that a page costs few allocations.
 #[derive(Clone, Debug, Default)]
-pub struct Column {
-    slots: Vec<Slot>,
-    /// Where the row's text begins; a row without text begins and ends at the same place.
-    starts: Vec<u32>,
-    text: String,
+pub struct Column(search::ScanColumn);
+
+impl From<search::ScanColumn> for Column {
+    fn from(column: search::ScanColumn) -> Self {
+        Self(column)
+    }
 }
 
 impl Column {
-    /// An empty column with room for `rows` rows.
-    pub fn with_capacity(rows: usize) -> Self {
-        Self { slots: Vec::with_capacity(rows), starts: Vec::with_capacity(rows), text: String::new() }
-    }
-
     /// Number of rows.
     pub fn len(&self) -> usize {
-        self.slots.len()
+        self.0.len()
     }
 
     /// Has it no rows?
     pub fn is_empty(&self) -> bool {
-        self.slots.is_empty()
-    }
-
-    fn start(&self) -> u32 {
-        u32::try_from(self.text.len()).unwrap_or(u32::MAX)
+        self.0.is_empty()
     }
 
     /// Appends a row without a value.
     pub fn push_missing(&mut self) {
-        self.starts.push(self.start());
-        self.slots.push(Slot::Missing);
+        self.0.push(search::ScanValue::Missing);
     }
 
     /// Appends a number.
     pub fn push_num(&mut self, value: f64) {
-        self.starts.push(self.start());
-        self.slots.push(Slot::Num(value));
+        self.0.push(search::ScanValue::Num(value));
     }
 
-    /// Appends a text. A page holds less than 4 GiB of it: what does not fit becomes a missing value.
+    /// Appends a text.
     pub fn push_str(&mut self, value: &str) {
-        let end = self.text.len().checked_add(value.len()).and_then(|end| u32::try_from(end).ok());
-        let Some(end) = end else { return self.push_missing() };
-        self.starts.push(self.start());
-        self.text.push_str(value);
-        self.slots.push(Slot::Str { end });
+        self.0.push(search::ScanValue::Str(value));
     }
 
     /// Appends a JSON value: several values become one text, joined by commas; objects are missing values.
@@ -92,13 +71,10 @@ impl Column {
 
     /// The value in a row; missing beyond the last row.
     pub fn get(&self, row: usize) -> Cell<'_> {
-        match self.slots.get(row) {
-            None | Some(Slot::Missing) => Cell::Missing,
-            Some(Slot::Num(value)) => Cell::Num(*value),
-            Some(Slot::Str { end }) => {
-                let start = self.starts.get(row).copied().unwrap_or(*end);
-                self.text.get(start as usize..*end as usize).map_or(Cell::Missing, Cell::Str)
-            }
+        match self.0.get(row) {
+            search::ScanValue::Missing => Cell::Missing,
+            search::ScanValue::Str(text) => Cell::Str(text),
+            search::ScanValue::Num(number) => Cell::Num(number),
         }
     }
 }
@@ -119,8 +95,6 @@ pub struct Page {
     pub times_ms: Vec<i64>,
     /// One column for each wanted field, in the order in which they were asked for.
     pub columns: Vec<Column>,
-    /// Documents in the range whose time could not be read; they are not among the rows.
-    pub without_time: u64,
 }
 
 #[cfg(test)]

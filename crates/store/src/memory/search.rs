@@ -152,7 +152,7 @@ pub(super) fn scan(state: &State, request: &ScanRequest) -> Result<Vec<Page>> {
         .map(|rows| {
             let mut page = Page { times_ms: rows.iter().map(|(time, _)| *time).collect(), ..Page::default() };
             for field in &request.fields {
-                let mut column = Column::with_capacity(rows.len());
+                let mut column = Column::default();
                 for (_, source) in rows {
                     column.push_json(lookup(source, field));
                 }
