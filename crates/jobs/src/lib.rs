@@ -1,1 +1,51 @@
-//! Lifecycle of jobs and datafeeds, results, snapshots, retention.
+//! Lifecycle of jobs and datafeeds, results, snapshots, calendars.
+//!
+//! | module | holds |
+//! | --- | --- |
+//! | [`service`] | [`Jobs`], the facade: what the HTTP layer calls |
+//! | `anomaly_detectors` | create, read, change, remove, reset jobs |
+//! | `lifecycle` | open, close, flush, push data |
+//! | `stats` | statistics of jobs |
+//! | `open_job` | a job while it is open: one task that owns the analysis; checkpoints |
+//! | `ingest` | pushed JSON as rows |
+//! | `datafeeds`, `feed` | datafeeds: configuration, and running them |
+//! | [`results`] | reading results through the store |
+//! | `model_snapshots` | saved states: list, change, go back |
+//! | `calendars`, `filters` | what the analysis must know besides its job |
+//! | `info` | defaults and limits |
+//!
+//! Every answer is read through the store, so that what others write is seen. An open job belongs to one task; the rest of
+//! the service talks to it through a bounded queue.
+
+mod anomaly_detectors;
+mod base64;
+mod calendars;
+mod config_store;
+mod datafeeds;
+mod error;
+mod expression;
+mod feed;
+mod filters;
+mod info;
+mod ingest;
+mod lifecycle;
+mod model_snapshots;
+mod notifications;
+mod open_job;
+mod options;
+pub mod results;
+mod service;
+mod stats;
+
+pub use anomaly_detectors::{DeleteJob, JobView};
+pub use calendars::EventsQuery;
+pub use datafeeds::{DatafeedStats, RunningState, SearchInterval, StartDatafeed, StopDatafeed};
+pub use error::{Error, Result};
+pub use filters::FilterUpdate;
+pub use lifecycle::{CloseJob, FlushJob, Flushed, Opened};
+pub use model_snapshots::{Revert, SnapshotUpdate, SnapshotsQuery};
+pub use notifications::Level;
+pub use open_job::State;
+pub use options::Options;
+pub use service::{Jobs, Listed, Node};
+pub use stats::JobStats;

@@ -1,0 +1,202 @@
+//! Where configurations of jobs and datafeeds, and what runs, are kept.
+
+use std::sync::Arc;
+
+use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
+use store::{BulkOp, Document, IndicesOptions, Outcome, Store, Version, indices};
+use types::datafeed::Datafeed;
+use types::{Job, TimestampMs};
+
+use crate::{Error, Result};
+
+const LISTED_MAX: usize = 10_000;
+
+/// Reads and writes configurations.
+#[derive(Clone, Debug)]
+pub(crate) struct ConfigStore {
+    store: Arc<dyn Store>,
+}
+
+/// A job that is open, as it is kept so that it opens again after a crash.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub(crate) struct JobTask {
+    pub(crate) task: String,
+    pub(crate) job_id: String,
+    pub(crate) open_time: TimestampMs,
+}
+
+/// A datafeed that is started, as it is kept so that it goes on after a crash.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub(crate) struct FeedTask {
+    pub(crate) task: String,
+    pub(crate) datafeed_id: String,
+    pub(crate) job_id: String,
+    pub(crate) start_ms: i64,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) end_ms: Option<i64>,
+}
+
+fn job_doc_id(job_id: &str) -> String {
+    format!("anomaly_detector-{job_id}")
+}
+
+fn feed_doc_id(datafeed_id: &str) -> String {
+    format!("datafeed-{datafeed_id}")
+}
+
+/// Reads a document as what it should be.
+pub(crate) fn read<T: DeserializeOwned>(id: &str, source: Value) -> Result<T> {
+    serde_json::from_value(source)
+        .map_err(|error| Error::Document { id: id.to_owned(), why: error.to_string() })
+}
+
+pub(crate) fn to_json<T: Serialize>(value: &T) -> Result<Value> {
+    serde_json::to_value(value).map_err(|error| Error::Document { id: String::new(), why: error.to_string() })
+}
+
+/// The `_source`s of the hits of an answer with their ids.
+pub(crate) fn hits(answer: &mut Value) -> Vec<(String, Value)> {
+    let hits = answer.pointer_mut("/hits/hits").and_then(Value::as_array_mut).map(std::mem::take);
+    hits.unwrap_or_default()
+        .into_iter()
+        .map(|mut hit| {
+            let id = hit.get("_id").and_then(Value::as_str).unwrap_or_default().to_owned();
+            (id, hit.get_mut("_source").map(Value::take).unwrap_or_default())
+        })
+        .collect()
+}
+
+/// The total of an answer.
+pub(crate) fn total(answer: &Value) -> u64 {
+    answer.pointer("/hits/total/value").and_then(Value::as_u64).unwrap_or(0)
+}
+
+impl ConfigStore {
+    pub(crate) fn new(store: Arc<dyn Store>) -> Self {
+        Self { store }
+    }
+
+    async fn write(&self, op: BulkOp) -> Result<Option<Error>> {
+        let index = op.index.clone();
+        let outcome: Option<Outcome> = self.store.bulk(vec![op]).await?.pop();
+        self.store.refresh(&index).await?;
+        match outcome.and_then(|outcome| outcome.error) {
+            None => Ok(None),
+            Some(error @ store::Error::VersionConflict(_)) => Ok(Some(error.into())),
+            Some(error) => Err(error.into()),
+        }
+    }
+
+    /// Creates a job; says whether the id was free.
+    pub(crate) async fn create_job(&self, job: &Job) -> Result<bool> {
+        let op = BulkOp::create(indices::CONFIG, job_doc_id(&job.job_id), to_json(job)?.to_string());
+        Ok(self.write(op).await?.is_none())
+    }
+
+    pub(crate) async fn job(&self, job_id: &str) -> Result<(Job, Version)> {
+        let id = job_doc_id(job_id);
+        let Document { source, version, .. } = self
+            .store
+            .get(indices::CONFIG, &id)
+            .await?
+            .ok_or_else(|| Error::UnknownJob(job_id.to_owned()))?;
+        Ok((read(&id, source)?, version))
+    }
+
+    /// Changes a job, again if somebody else changed it meanwhile.
+    pub(crate) async fn update_job(
+        &self,
+        job_id: &str,
+        change: impl Fn(&Job) -> Result<Job> + Send,
+    ) -> Result<Job> {
+        for _ in 0..20 {
+            let (job, version) = self.job(job_id).await?;
+            let changed = change(&job)?;
+            let op = BulkOp::index(indices::CONFIG, job_doc_id(job_id), to_json(&changed)?.to_string());
+            if self.write(op.expecting(version)).await?.is_none() {
+                return Ok(changed);
+            }
+        }
+        Err(Error::Conflict(format!("Job [{job_id}] is being changed by somebody else")))
+    }
+
+    pub(crate) async fn delete_job(&self, job_id: &str) -> Result<()> {
+        self.write(BulkOp::delete(indices::CONFIG, job_doc_id(job_id))).await.map(drop)
+    }
+
+    async fn all<T: DeserializeOwned>(&self, index: &str, query: Value, sort: &str) -> Result<Vec<T>> {
+        let body = json!({"query": query, "sort": [{sort: {"order": "asc"}}], "size": LISTED_MAX});
+        let mut answer = self.store.search(index, &body, &IndicesOptions::lenient()).await?;
+        hits(&mut answer).into_iter().map(|(id, source)| read(&id, source)).collect()
+    }
+
+    /// All jobs, sorted by id.
+    pub(crate) async fn jobs(&self) -> Result<Vec<Job>> {
+        self.all(indices::CONFIG, json!({"term": {"job_type": "anomaly_detector"}}), "job_id").await
+    }
+
+    /// Creates a datafeed; says whether the id was free.
+    pub(crate) async fn create_feed(&self, feed: &Datafeed) -> Result<bool> {
+        let mut json = to_json(feed)?;
+        json["config_type"] = json!("datafeed");
+        let op = BulkOp::create(indices::CONFIG, feed_doc_id(&feed.datafeed_id), json.to_string());
+        Ok(self.write(op).await?.is_none())
+    }
+
+    pub(crate) async fn feed(&self, datafeed_id: &str) -> Result<(Datafeed, Version)> {
+        let id = feed_doc_id(datafeed_id);
+        let document = self.store.get(indices::CONFIG, &id).await?;
+        let document = document.ok_or_else(|| Error::UnknownDatafeed(datafeed_id.to_owned()))?;
+        Ok((read(&id, document.source)?, document.version))
+    }
+
+    pub(crate) async fn replace_feed(&self, feed: &Datafeed, version: Version) -> Result<()> {
+        let mut json = to_json(feed)?;
+        json["config_type"] = json!("datafeed");
+        let op = BulkOp::index(indices::CONFIG, feed_doc_id(&feed.datafeed_id), json.to_string());
+        self.write(op.expecting(version)).await?.map_or(Ok(()), Err)
+    }
+
+    pub(crate) async fn delete_feed(&self, datafeed_id: &str) -> Result<()> {
+        self.write(BulkOp::delete(indices::CONFIG, feed_doc_id(datafeed_id))).await.map(drop)
+    }
+
+    /// All datafeeds, sorted by id.
+    pub(crate) async fn feeds(&self) -> Result<Vec<Datafeed>> {
+        self.all(indices::CONFIG, json!({"term": {"config_type": "datafeed"}}), "datafeed_id").await
+    }
+
+    /// The datafeed of a job.
+    pub(crate) async fn feed_of(&self, job_id: &str) -> Result<Option<Datafeed>> {
+        let query = json!({"bool": {"filter": [{"term": {"config_type": "datafeed"}}, {"term": {"job_id": job_id}}]}});
+        Ok(self.all(indices::CONFIG, query, "datafeed_id").await?.into_iter().next())
+    }
+
+    pub(crate) async fn put_job_task(&self, task: &JobTask) -> Result<()> {
+        let id = format!("job-{}", task.job_id);
+        self.write(BulkOp::index(indices::TASKS, id, to_json(task)?.to_string())).await.map(drop)
+    }
+
+    pub(crate) async fn delete_job_task(&self, job_id: &str) -> Result<()> {
+        self.write(BulkOp::delete(indices::TASKS, format!("job-{job_id}"))).await.map(drop)
+    }
+
+    pub(crate) async fn job_tasks(&self) -> Result<Vec<JobTask>> {
+        self.all(indices::TASKS, json!({"term": {"task": "job"}}), "job_id").await
+    }
+
+    pub(crate) async fn put_feed_task(&self, task: &FeedTask) -> Result<()> {
+        let id = format!("datafeed-{}", task.datafeed_id);
+        self.write(BulkOp::index(indices::TASKS, id, to_json(task)?.to_string())).await.map(drop)
+    }
+
+    pub(crate) async fn delete_feed_task(&self, datafeed_id: &str) -> Result<()> {
+        self.write(BulkOp::delete(indices::TASKS, format!("datafeed-{datafeed_id}"))).await.map(drop)
+    }
+
+    pub(crate) async fn feed_tasks(&self) -> Result<Vec<FeedTask>> {
+        self.all(indices::TASKS, json!({"term": {"task": "datafeed"}}), "datafeed_id").await
+    }
+}

@@ -1,0 +1,275 @@
+//! Saved states of a job: list, describe, go back to, remove.
+
+use serde_json::{Value, json};
+use store::{BulkOp, indices};
+use types::snapshot::ModelSnapshot;
+use types::stats::DataCounts;
+use types::{Job, TimestampMs};
+
+use crate::config_store::{read, to_json};
+use crate::notifications::Level;
+use crate::open_job::{Pointer, RESULT_TYPES_FINAL, State, StateRef};
+use crate::results::{Paging, Search};
+use crate::service::{Jobs, Listed};
+use crate::{Error, Result, expression};
+
+/// Which snapshots are wanted.
+#[derive(Clone, Debug, Default)]
+pub struct SnapshotsQuery {
+    /// From here on.
+    pub start: Option<TimestampMs>,
+    /// Before this.
+    pub end: Option<TimestampMs>,
+    /// By which field; `timestamp` when absent.
+    pub sort: Option<String>,
+    /// Newest first when absent.
+    pub desc: Option<bool>,
+    /// Which part.
+    pub paging: Paging,
+}
+
+/// What may be changed of a snapshot.
+#[derive(Clone, Debug, Default, serde::Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct SnapshotUpdate {
+    /// For people.
+    pub description: Option<String>,
+    /// Does it survive retention?
+    pub retain: Option<bool>,
+}
+
+/// How a job goes back.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Revert {
+    /// Remove the results since, so that the time since can be analysed again.
+    pub delete_intervening_results: bool,
+}
+
+impl Jobs {
+    /// Snapshots of a job; `snapshot_id` is an id, a list, a wildcard, `_all` or empty.
+    ///
+    /// # Errors
+    /// When the job, or a snapshot that is named, does not exist.
+    pub async fn model_snapshots(
+        &self,
+        job_id: &str,
+        snapshot_id: &str,
+        query: &SnapshotsQuery,
+    ) -> Result<Listed<ModelSnapshot>> {
+        self.must_exist(job_id).await?;
+        let mut search = Search::having("snapshot_id").between(query.start, query.end)?;
+        let all = snapshot_id.is_empty() || snapshot_id == "_all" || snapshot_id == "*";
+        if !all {
+            let ids = self.named_snapshots(job_id, snapshot_id).await?;
+            search = search.filter(json!({"terms": {"snapshot_id": ids}}));
+        }
+        let descending = query.desc.unwrap_or(true);
+        let search = search
+            .sorted(query.sort.as_deref().unwrap_or("timestamp"), descending)
+            .sorted("snapshot_id", descending)
+            .paged(query.paging.checked()?);
+        let found = self.search_results(job_id, &search).await?;
+        let items: Result<Vec<ModelSnapshot>> =
+            found.items.into_iter().map(|(id, source)| read(&id, source).map(without_quantiles)).collect();
+        Ok(Listed { count: found.count, items: items? })
+    }
+
+    async fn named_snapshots(&self, job_id: &str, expression: &str) -> Result<Vec<String>> {
+        let all: Vec<String> =
+            self.all_snapshots(job_id).await?.into_iter().map(|snapshot| snapshot.snapshot_id).collect();
+        let no_groups: &[String] = &[];
+        expression::matching(expression, all.iter().map(|id| (id.as_str(), no_groups)), true, |part| {
+            unknown(job_id, part)
+        })
+    }
+
+    pub(crate) async fn all_snapshots(&self, job_id: &str) -> Result<Vec<ModelSnapshot>> {
+        let search = Search::having("snapshot_id").paged(Paging { from: 0, size: 10_000 });
+        let found = self.search_results(job_id, &search).await?;
+        found.items.into_iter().map(|(id, source)| read(&id, source)).collect()
+    }
+
+    async fn snapshot(&self, job_id: &str, snapshot_id: &str) -> Result<(String, ModelSnapshot)> {
+        let search = Search::having("snapshot_id").filter(json!({"term": {"snapshot_id": snapshot_id}}));
+        let found = self.search_results(job_id, &search).await?.items.into_iter().next();
+        let (id, source) = found.ok_or_else(|| unknown(job_id, snapshot_id))?;
+        Ok((id.clone(), read(&id, source)?))
+    }
+
+    async fn write_snapshot(&self, doc_id: &str, snapshot: &ModelSnapshot) -> Result<()> {
+        let alias = indices::results_write_alias(&snapshot.job_id);
+        let op = BulkOp::index(&alias, doc_id, to_json(snapshot)?.to_string());
+        store::check_all(self.inner.store.bulk(vec![op]).await?)?;
+        self.inner.store.refresh(&alias).await?;
+        Ok(())
+    }
+
+    /// Changes description or retention of a snapshot.
+    ///
+    /// # Errors
+    /// When job or snapshot do not exist.
+    pub async fn update_model_snapshot(
+        &self,
+        job_id: &str,
+        snapshot_id: &str,
+        update: SnapshotUpdate,
+    ) -> Result<ModelSnapshot> {
+        self.must_exist(job_id).await?;
+        let (doc_id, mut snapshot) = self.snapshot(job_id, snapshot_id).await?;
+        snapshot.description = update.description.or(snapshot.description);
+        snapshot.retain = update.retain.unwrap_or(snapshot.retain);
+        self.write_snapshot(&doc_id, &snapshot).await?;
+        Ok(without_quantiles(snapshot))
+    }
+
+    /// Removes a snapshot that is not in use.
+    ///
+    /// # Errors
+    /// When job or snapshot do not exist, or the job would begin with it.
+    pub async fn delete_model_snapshot(&self, job_id: &str, snapshot_id: &str) -> Result<()> {
+        let (job, _) = self.inner.configs.job(job_id).await?;
+        let (doc_id, snapshot) = self.snapshot(job_id, snapshot_id).await?;
+        let prefix = format!("{job_id}_model_state_{snapshot_id}");
+        let pointer = self.inner.checkpoints.pointer(job_id).await?;
+        let used = pointer.and_then(|(pointer, _)| pointer.state).is_some_and(|state| state.prefix == prefix);
+        if used || job.model_snapshot_id.as_deref() == Some(snapshot_id) {
+            return Err(Error::argument(format!(
+                "Model snapshot '{snapshot_id}' is the active snapshot for job '{job_id}', so cannot be deleted"
+            )));
+        }
+        let alias = indices::results_write_alias(job_id);
+        self.inner.store.bulk(vec![BulkOp::delete(&alias, doc_id)]).await?;
+        self.inner.store.refresh(&alias).await?;
+        let state = StateRef { prefix, chunks: snapshot.snapshot_doc_count, bytes: 0 };
+        self.inner.checkpoints.delete_chunks(&state).await;
+        let message = format!("Model snapshot [{snapshot_id}] deleted");
+        self.inner.notifier.tell(job_id, Level::Info, message).await;
+        Ok(())
+    }
+
+    /// Makes a closed job begin with an earlier state, or, with `empty`, with none.
+    ///
+    /// # Errors
+    /// When job or snapshot do not exist, the job is not closed, or the state is gone.
+    pub async fn revert_model_snapshot(
+        &self,
+        job_id: &str,
+        snapshot_id: &str,
+        revert: Revert,
+    ) -> Result<ModelSnapshot> {
+        let (job, _) = self.inner.configs.job(job_id).await?;
+        let snapshot = match snapshot_id {
+            "empty" => empty_snapshot(&job),
+            id => self.snapshot(job_id, id).await?.1,
+        };
+        if self.inner.state(job_id) != State::Closed {
+            return Err(Error::Conflict(
+                "Can only revert to a model snapshot when the job is closed.".to_owned(),
+            ));
+        }
+        let pointer = self.reverted_pointer(&job, &snapshot, revert).await?;
+        if revert.delete_intervening_results {
+            self.delete_results_after(job_id, snapshot.latest_result_time_stamp).await?;
+        }
+        let current = self.inner.checkpoints.pointer(job_id).await?;
+        let expected = current.as_ref().map(|(_, version)| *version);
+        self.inner.checkpoints.switch(&pointer, expected).await?;
+        if let Some((old, _)) = &current {
+            self.inner.checkpoints.forget_state(old, &pointer).await;
+        }
+        self.write_reverted(&pointer, &snapshot).await?;
+        let id = (snapshot_id != "empty").then(|| snapshot_id.to_owned());
+        let set = |job: &Job| Ok(Job { model_snapshot_id: id.clone(), ..job.clone() });
+        self.inner.configs.update_job(job_id, set).await?;
+        let what = snapshot.description.clone().unwrap_or_else(|| snapshot_id.to_owned());
+        let message = format!("Job model snapshot reverted to [{what}]");
+        self.inner.notifier.tell(job_id, Level::Info, message).await;
+        Ok(without_quantiles(snapshot))
+    }
+
+    async fn reverted_pointer(&self, job: &Job, snapshot: &ModelSnapshot, revert: Revert) -> Result<Pointer> {
+        let job_id = &job.job_id;
+        let now = self.inner.clock.now();
+        let current = self.inner.checkpoints.pointer(job_id).await?.map(|(pointer, _)| pointer);
+        let current = current.unwrap_or_else(|| Pointer::blank(job_id, now));
+        let span_ms = job.analysis_config.bucket_span.as_millis();
+        let final_end = snapshot.latest_result_time_stamp.map(|TimestampMs(ms)| ms + span_ms);
+        let mut counts = current.counts.clone();
+        if revert.delete_intervening_results {
+            counts.latest_record_timestamp = snapshot.latest_record_time_stamp;
+        }
+        let prefix = format!("{job_id}_model_state_{}", snapshot.snapshot_id);
+        let state = (snapshot.snapshot_id != "empty").then_some(prefix);
+        let state = match state {
+            Some(prefix) if snapshot.snapshot_doc_count > 0 => {
+                Some(self.inner.checkpoints.stat_state(prefix, snapshot.snapshot_doc_count).await?)
+            }
+            // A snapshot without state documents is a description only: the job begins anew.
+            _ => None,
+        };
+        Ok(Pointer {
+            epoch: current.epoch + 1,
+            state,
+            counts,
+            size_stats: snapshot.model_size_stats.clone(),
+            final_end_ms: if revert.delete_intervening_results { final_end } else { current.final_end_ms },
+            feed_position: None,
+            skip_to_ms: current.final_end_ms.filter(|_| !revert.delete_intervening_results),
+            clean: true,
+            written_at: now,
+            ..current
+        })
+    }
+
+    async fn delete_results_after(&self, job_id: &str, latest: Option<TimestampMs>) -> Result<()> {
+        let alias = indices::results_write_alias(job_id);
+        let mut filters =
+            vec![json!({"term": {"job_id": job_id}}), json!({"terms": {"result_type": RESULT_TYPES_FINAL}})];
+        if let Some(latest) = latest {
+            filters.push(json!({"range": {"timestamp": {"gt": latest}}}));
+        }
+        self.inner.store.refresh(&alias).await?;
+        self.inner.store.delete_by_query(&alias, &json!({"bool": {"filter": filters}})).await?;
+        Ok(())
+    }
+
+    async fn write_reverted(&self, pointer: &Pointer, snapshot: &ModelSnapshot) -> Result<()> {
+        let job_id = &pointer.job_id;
+        let alias = indices::results_write_alias(job_id);
+        let quantiles = snapshot.quantiles.clone().unwrap_or_else(
+            || json!({"job_id": job_id, "timestamp": pointer.written_at, "quantile_state": ""}),
+        );
+        let ops = vec![
+            BulkOp::index(&alias, DataCounts::doc_id(job_id), to_json(&pointer.counts)?.to_string()),
+            BulkOp::index(indices::STATE_WRITE, format!("{job_id}_quantiles"), quantiles.to_string()),
+        ];
+        store::check_all(self.inner.store.bulk(ops).await?)?;
+        self.inner.store.refresh(&alias).await?;
+        self.inner.store.refresh(indices::STATE_PATTERN).await?;
+        Ok(())
+    }
+}
+
+fn unknown(job_id: &str, snapshot_id: &str) -> Error {
+    Error::UnknownSnapshot { job_id: job_id.to_owned(), snapshot_id: snapshot_id.to_owned() }
+}
+
+fn without_quantiles(snapshot: ModelSnapshot) -> ModelSnapshot {
+    ModelSnapshot { quantiles: None, ..snapshot }
+}
+
+fn empty_snapshot(job: &Job) -> ModelSnapshot {
+    ModelSnapshot {
+        job_id: job.job_id.clone(),
+        min_version: "6.4.0".to_owned(),
+        timestamp: TimestampMs(0),
+        description: Some("empty snapshot".to_owned()),
+        snapshot_id: "empty".to_owned(),
+        snapshot_doc_count: 0,
+        model_size_stats: None,
+        latest_record_time_stamp: None,
+        latest_result_time_stamp: None,
+        quantiles: None::<Value>,
+        retain: false,
+    }
+}

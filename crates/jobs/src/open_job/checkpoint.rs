@@ -1,0 +1,215 @@
+//! Checkpoints: state, counts and position of a job, switched as one.
+//!
+//! The state lies in chunks under ids that no pointer names yet; then one pointer document is written over the old one.
+//! A crash before that leaves the old checkpoint, a crash after it the new one.
+
+use std::sync::Arc;
+
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
+use store::{BulkOp, Store, Version, indices};
+use types::stats::{DataCounts, ModelSizeStats, TimingStats};
+use types::{JobId, TimestampMs};
+
+use super::writer::{patiently, write_all};
+use crate::config_store::{read, to_json};
+use crate::{Error, Result, base64};
+
+/// Bytes of state in one document.
+const CHUNK_BYTES: usize = 4 * 1024 * 1024;
+
+/// Where a saved state lies.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct StateRef {
+    /// Chunks are `<prefix>#1`, `<prefix>#2`, …
+    pub(crate) prefix: String,
+    pub(crate) chunks: u64,
+    pub(crate) bytes: u64,
+}
+
+/// How far a datafeed has come: all rows before `ms`, and the first `seen` rows of `ms`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct FeedPosition {
+    pub(crate) ms: i64,
+    pub(crate) seen: u64,
+}
+
+/// The document that makes a checkpoint valid.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub(crate) struct Pointer {
+    pub(crate) job_id: JobId,
+    /// Counts the checkpoints, and so the names of their chunks.
+    pub(crate) epoch: u64,
+    /// Absent before the first state was saved.
+    pub(crate) state: Option<StateRef>,
+    pub(crate) counts: DataCounts,
+    pub(crate) timing: TimingStats,
+    #[serde(default)]
+    pub(crate) size_stats: Option<ModelSizeStats>,
+    /// Results of buckets that begin earlier are part of the checkpoint.
+    pub(crate) final_end_ms: Option<i64>,
+    pub(crate) feed_position: Option<FeedPosition>,
+    pub(crate) data_seq: u64,
+    /// After a revert: the time up to which there are results already.
+    #[serde(default)]
+    pub(crate) skip_to_ms: Option<i64>,
+    /// Was the job closed properly, so that no results can be later than the checkpoint?
+    pub(crate) clean: bool,
+    pub(crate) written_at: TimestampMs,
+}
+
+impl Pointer {
+    /// Of a job that has seen nothing.
+    pub(crate) fn blank(job_id: &JobId, now: TimestampMs) -> Self {
+        Self {
+            job_id: job_id.clone(),
+            epoch: 0,
+            state: None,
+            counts: DataCounts::new(job_id),
+            timing: TimingStats { job_id: job_id.as_str().to_owned(), ..TimingStats::default() },
+            size_stats: None,
+            final_end_ms: None,
+            feed_position: None,
+            data_seq: 0,
+            skip_to_ms: None,
+            clean: true,
+            written_at: now,
+        }
+    }
+
+    pub(crate) fn doc_id(job_id: &str) -> String {
+        format!("{job_id}_checkpoint")
+    }
+
+    /// Is the state one of this checkpoint only, and not a model snapshot?
+    fn owned_state(&self) -> Option<&StateRef> {
+        self.state.as_ref().filter(|state| state.prefix.starts_with(&format!("{}_checkpoint_", self.job_id)))
+    }
+}
+
+/// Reads and writes checkpoints.
+#[derive(Clone, Debug)]
+pub(crate) struct Checkpoints {
+    store: Arc<dyn Store>,
+    attempts: u32,
+}
+
+impl Checkpoints {
+    pub(crate) fn new(store: Arc<dyn Store>, attempts: u32) -> Self {
+        Self { store, attempts }
+    }
+
+    /// The checkpoint of a job.
+    pub(crate) async fn pointer(&self, job_id: &str) -> Result<Option<(Pointer, Version)>> {
+        let id = Pointer::doc_id(job_id);
+        let document = patiently(self.attempts, || self.store.get(indices::STATE_WRITE, &id)).await?;
+        document.map(|document| Ok((read(&id, document.source)?, document.version))).transpose()
+    }
+
+    /// Saves a state under names that begin with `prefix`.
+    pub(crate) async fn save_state(&self, job_id: &str, prefix: String, state: &[u8]) -> Result<StateRef> {
+        let mut chunks = 0;
+        for chunk in state.chunks(CHUNK_BYTES) {
+            chunks += 1;
+            let document = json!({"job_id": job_id, "state": base64::encode(chunk)});
+            let op = BulkOp::index(indices::STATE_WRITE, format!("{prefix}#{chunks}"), document.to_string());
+            if write_all(&self.store, self.attempts, vec![op]).await? > 0 {
+                return Err(Error::Model(format!("the state of job [{job_id}] could not be saved")));
+            }
+        }
+        Ok(StateRef { prefix, chunks, bytes: state.len() as u64 })
+    }
+
+    /// Reads a state back.
+    pub(crate) async fn load_state(&self, state: &StateRef) -> Result<Vec<u8>> {
+        let mut bytes = Vec::with_capacity(usize::try_from(state.bytes).unwrap_or(0));
+        for chunk in 1..=state.chunks {
+            let id = format!("{}#{chunk}", state.prefix);
+            let document = patiently(self.attempts, || self.store.get(indices::STATE_WRITE, &id)).await?;
+            let text =
+                document.as_ref().and_then(|document| document.source.get("state")).and_then(Value::as_str);
+            let missing =
+                || Error::Document { id: id.clone(), why: "the state is missing or damaged".to_owned() };
+            bytes.extend(text.and_then(base64::decode).ok_or_else(missing)?);
+        }
+        if bytes.len() as u64 != state.bytes {
+            return Err(Error::Document {
+                id: state.prefix.clone(),
+                why: format!("the state has {} bytes instead of {}", bytes.len(), state.bytes),
+            });
+        }
+        Ok(bytes)
+    }
+
+    /// Finds a saved state whose size is not known.
+    pub(crate) async fn stat_state(&self, prefix: String, chunks: u64) -> Result<StateRef> {
+        let mut bytes = 0;
+        for chunk in 1..=chunks {
+            let id = format!("{prefix}#{chunk}");
+            let document = patiently(self.attempts, || self.store.get(indices::STATE_WRITE, &id)).await?;
+            let text =
+                document.as_ref().and_then(|document| document.source.get("state")).and_then(Value::as_str);
+            let missing =
+                || Error::Document { id: id.clone(), why: "the state is missing or damaged".to_owned() };
+            bytes += text.and_then(base64::decode).ok_or_else(missing)?.len() as u64;
+        }
+        Ok(StateRef { prefix, chunks, bytes })
+    }
+
+    /// Makes a checkpoint valid; from now on the job begins here after a crash. `expected` is the state of the pointer
+    /// that it replaces: when somebody else has replaced it, this is not our job any more.
+    pub(crate) async fn switch(&self, pointer: &Pointer, expected: Option<Version>) -> Result<Version> {
+        let id = Pointer::doc_id(&pointer.job_id);
+        let json = to_json(pointer)?.to_string();
+        let op = match expected {
+            Some(version) => BulkOp::index(indices::STATE_WRITE, id.clone(), json).expecting(version),
+            None => BulkOp::create(indices::STATE_WRITE, id.clone(), json),
+        };
+        let outcomes = patiently(self.attempts, || self.store.bulk(vec![op.clone()])).await?;
+        let outcome = outcomes.into_iter().next();
+        match outcome {
+            Some(store::Outcome { error: None, version: Some(version), .. }) => Ok(version),
+            Some(store::Outcome { error: Some(store::Error::VersionConflict(_)), .. }) => {
+                // A request whose answer was lost has been carried out: what is there is then what was to be written.
+                match self.pointer(&pointer.job_id).await? {
+                    Some((found, version)) if found == *pointer => Ok(version),
+                    _ => Err(Error::Conflict(format!(
+                        "The state of job [{}] was changed by another node",
+                        pointer.job_id
+                    ))),
+                }
+            }
+            Some(store::Outcome { error: Some(error), .. }) => Err(error.into()),
+            _ => Err(store::Error::Answer("a write had no outcome".to_owned()).into()),
+        }
+    }
+
+    /// Removes the chunks of a checkpoint that is no longer valid; chunks of model snapshots stay.
+    pub(crate) async fn forget_state(&self, old: &Pointer, new: &Pointer) {
+        let Some(state) = old.owned_state().filter(|state| new.state.as_ref() != Some(*state)) else {
+            return;
+        };
+        self.delete_chunks(state).await;
+    }
+
+    /// Removes chunks. That they stay does no harm but costs space.
+    pub(crate) async fn delete_chunks(&self, state: &StateRef) {
+        let ops = (1..=state.chunks)
+            .map(|chunk| BulkOp::delete(indices::STATE_WRITE, format!("{}#{chunk}", state.prefix)))
+            .collect();
+        if let Err(error) = self.store.bulk(ops).await {
+            tracing::warn!(prefix = state.prefix, %error, "an old state could not be removed");
+        }
+    }
+
+    /// Removes all that a job's pointer holds, and the pointer.
+    pub(crate) async fn delete(&self, job_id: &str) -> Result<()> {
+        if let Some((pointer, _)) = self.pointer(job_id).await? {
+            if let Some(state) = pointer.owned_state() {
+                self.delete_chunks(state).await;
+            }
+            self.store.bulk(vec![BulkOp::delete(indices::STATE_WRITE, Pointer::doc_id(job_id))]).await?;
+        }
+        Ok(())
+    }
+}

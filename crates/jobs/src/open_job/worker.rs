@@ -1,0 +1,222 @@
+//! The analysis and what belongs to it; used on threads for computing, never on those that serve requests.
+
+use std::ops::Range;
+use std::time::Instant;
+
+use engine::{Analysis, FieldValue, Output};
+use store::{BulkOp, Cell, Page};
+use types::stats::{DataCounts, TimingStats};
+use types::{Job, TimestampMs};
+
+use super::checkpoint::FeedPosition;
+use super::documents;
+use crate::ingest::InputCounts;
+
+/// What a time and a number count for in `input_bytes` when they come from a datafeed, which has no text of them.
+const TIME_BYTES: u64 = 13;
+const NUMBER_BYTES: usize = 8;
+
+/// An analysis with its counts and the documents that it has yet to write.
+pub(super) struct Worker {
+    pub(super) job: Job,
+    pub(super) model: Analysis,
+    pub(super) timing: TimingStats,
+    /// Documents to be written.
+    pub(super) pending: Vec<BulkOp>,
+    /// Is there a final bucket among the documents?
+    pub(super) pending_final: bool,
+    /// Has the size of the model changed since it was last written?
+    pub(super) size_changed: bool,
+    /// Where the datafeed begins again after a crash.
+    pub(super) feed_position: Option<FeedPosition>,
+    /// Newest entry of the log that the analysis has seen.
+    pub(super) data_seq: u64,
+    /// Records since the last checkpoint.
+    pub(super) records_since: u64,
+    output: Output,
+    index: String,
+    bucket_began: Instant,
+}
+
+/// When a page is put down before its end.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Limits {
+    pub(super) checkpoint_records: u64,
+    pub(super) write_batch: usize,
+}
+
+impl Worker {
+    pub(super) fn new(job: Job, model: Analysis, timing: TimingStats, index: String) -> Self {
+        Self {
+            job,
+            model,
+            timing,
+            pending: Vec::new(),
+            pending_final: false,
+            size_changed: true,
+            feed_position: None,
+            data_seq: 0,
+            records_since: 0,
+            output: Output::default(),
+            index,
+            bucket_began: Instant::now(),
+        }
+    }
+
+    /// Is a checkpoint due?
+    pub(super) fn checkpoint_due(&self, limits: Limits) -> bool {
+        self.records_since >= limits.checkpoint_records
+    }
+
+    /// Takes rows of a datafeed as [`Worker::push`] does, and counts them as input: row by row, so that rows which come
+    /// again after a crash are counted once.
+    pub(super) fn push_fed(
+        &mut self,
+        page: &Page,
+        positions: &[i64],
+        rows: Range<usize>,
+        limits: Limits,
+        now: TimestampMs,
+    ) -> usize {
+        let mut input = InputCounts::default();
+        let next = self.push_counted(page, Some(positions), rows, limits, &mut input);
+        self.count(input, now);
+        next
+    }
+
+    /// Takes rows of a page whose input was counted before.
+    pub(super) fn push(&mut self, page: &Page, from: usize, limits: Limits) -> usize {
+        self.push_counted(page, None, from..page.times_ms.len(), limits, &mut InputCounts::default())
+    }
+
+    /// Takes rows of a page; says which row comes next. It stops early where documents should be written or a checkpoint
+    /// is due.
+    fn push_counted(
+        &mut self,
+        page: &Page,
+        positions: Option<&[i64]>,
+        rows: Range<usize>,
+        limits: Limits,
+        input: &mut InputCounts,
+    ) -> usize {
+        let mut values: Vec<FieldValue<'_>> = Vec::with_capacity(page.columns.len());
+        let mut row = rows.start;
+        while let Some(time_ms) = page.times_ms.get(row).filter(|_| row < rows.end) {
+            values.clear();
+            for column in &page.columns {
+                let (value, bytes) = match column.get(row) {
+                    Cell::Missing => (FieldValue::Missing, 0),
+                    Cell::Str(text) => (FieldValue::Str(text), text.len()),
+                    Cell::Num(number) => (FieldValue::Num(number), NUMBER_BYTES),
+                };
+                input.fields += u64::from(bytes > 0);
+                input.bytes += bytes as u64;
+                values.push(value);
+            }
+            input.records += 1;
+            input.bytes += TIME_BYTES;
+            self.model.push(*time_ms, &values, &mut self.output);
+            if let Some(ms) = positions.and_then(|positions| positions.get(row)).copied() {
+                let seen = self
+                    .feed_position
+                    .filter(|position| position.ms == ms)
+                    .map_or(0, |position| position.seen);
+                self.feed_position = Some(FeedPosition { ms, seen: seen + 1 });
+            }
+            self.records_since += 1;
+            row += 1;
+            if positions.is_some() && self.checkpoint_due(limits) {
+                self.collect();
+                return row;
+            }
+            if !self.output.is_empty() {
+                self.collect();
+                if self.pending.len() >= limits.write_batch {
+                    return row;
+                }
+            }
+        }
+        row
+    }
+
+    /// Counts what came in, before it is analysed.
+    pub(super) fn count(&mut self, input: InputCounts, now: TimestampMs) {
+        let counts = self.model.counts_mut();
+        counts.input_bytes += input.bytes;
+        counts.input_record_count += input.records;
+        counts.input_field_count += input.fields;
+        counts.invalid_date_count += input.invalid_dates;
+        counts.last_data_time = Some(now);
+    }
+
+    /// Moves time on.
+    pub(super) fn advance(&mut self, to_ms: i64) {
+        self.model.advance(to_ms, &mut self.output);
+        self.collect();
+    }
+
+    /// Makes the bucket of the newest record final if it ends at or before `until_ms`.
+    pub(super) fn complete(&mut self, until_ms: i64) {
+        let span_ms = self.job.analysis_config.bucket_span.as_millis().max(1);
+        let Some(TimestampMs(latest_ms)) = self.model.counts().latest_record_timestamp else { return };
+        let end_ms = (latest_ms.div_euclid(span_ms) + 1).saturating_mul(span_ms);
+        let known = self.model.last_finalized_bucket_end_ms().is_some_and(|known| known >= end_ms);
+        if end_ms <= until_ms && !known {
+            self.advance(end_ms);
+        }
+    }
+
+    /// Jumps.
+    pub(super) fn skip(&mut self, to_ms: i64) {
+        self.model.skip(to_ms);
+    }
+
+    /// Interim results as documents, for buckets in a range.
+    pub(super) fn interim(&self, start_ms: Option<i64>, end_ms: Option<i64>) -> Vec<BulkOp> {
+        let mut output = Output::default();
+        self.model.interim(&mut output);
+        let wanted = |ms: i64| start_ms.is_none_or(|start| ms >= start) && end_ms.is_none_or(|end| ms < end);
+        // Plots and new scores are for final buckets only.
+        output.buckets.retain(|d| wanted(d.timestamp.0));
+        output.bucket_influencers.retain(|d| wanted(d.timestamp.0));
+        output.records.retain(|d| wanted(d.timestamp.0));
+        output.influencers.retain(|d| wanted(d.timestamp.0));
+        output.model_plots.clear();
+        output.rescored.clear();
+        let mut ops = Vec::new();
+        documents::write_ops(&self.index, &mut output, &mut ops);
+        ops
+    }
+
+    /// Turns output into documents, with the time that its buckets took.
+    fn collect(&mut self) {
+        if self.output.is_empty() {
+            return;
+        }
+        let buckets = self.output.buckets.len();
+        if buckets > 0 {
+            let each_ms = self.bucket_began.elapsed().as_secs_f64() * 1000.0 / buckets as f64;
+            let span_s = self.job.analysis_config.bucket_span_s();
+            for bucket in &mut self.output.buckets {
+                bucket.processing_time_ms = each_ms.round() as u64;
+                self.timing.add(each_ms, span_s);
+            }
+            self.bucket_began = Instant::now();
+            self.pending_final = true;
+        }
+        self.size_changed |= !self.output.size_stats.is_empty();
+        self.output.size_stats.clear();
+        documents::annotation_ops(&self.job.job_id, &mut self.output, &mut self.pending);
+        documents::write_ops(&self.index, &mut self.output, &mut self.pending);
+    }
+
+    pub(super) fn counts(&self) -> DataCounts {
+        self.model.counts().clone()
+    }
+}
+
+impl std::fmt::Debug for Worker {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Worker").field("job_id", &self.job.job_id).finish_non_exhaustive()
+    }
+}

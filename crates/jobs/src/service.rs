@@ -1,0 +1,154 @@
+//! The facade of the crate, and how the service begins and ends.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use serde::Serialize;
+use store::{Store, indices};
+use types::Clock;
+
+use crate::config_store::ConfigStore;
+use crate::feed::RunningFeed;
+use crate::notifications::{Level, Notifier};
+use crate::open_job::{Checkpoints, Command, DataLog, OpenJob, State};
+use crate::{Options, Result};
+
+/// Jobs and datafeeds of this node. Cheap to clone.
+#[derive(Clone, Debug)]
+pub struct Jobs {
+    pub(crate) inner: Arc<Inner>,
+}
+
+#[derive(Debug)]
+pub(crate) struct Inner {
+    pub(crate) store: Arc<dyn Store>,
+    pub(crate) clock: Arc<dyn Clock>,
+    pub(crate) options: Arc<Options>,
+    pub(crate) configs: ConfigStore,
+    pub(crate) notifier: Notifier,
+    pub(crate) checkpoints: Checkpoints,
+    pub(crate) log: DataLog,
+    open: Mutex<BTreeMap<String, Arc<OpenJob>>>,
+    feeds: Mutex<BTreeMap<String, Arc<RunningFeed>>>,
+}
+
+/// Things that were found, with how many there are in all.
+#[derive(Clone, Debug, Serialize)]
+pub struct Listed<T> {
+    /// All that match, also those that are not shown.
+    pub count: u64,
+    /// Those that are shown.
+    pub items: Vec<T>,
+}
+
+/// Where a job or datafeed runs.
+#[derive(Clone, Debug, Serialize)]
+#[expect(missing_docs, reason = "named as in the API")]
+pub struct Node {
+    pub id: String,
+    pub name: String,
+    pub ephemeral_id: String,
+    pub transport_address: String,
+    pub attributes: BTreeMap<String, String>,
+}
+
+impl Jobs {
+    /// Makes the indices ready, opens the jobs that were open when the service ended, and starts their datafeeds. A job
+    /// that cannot be opened is shown as failed and does not keep the service from starting.
+    ///
+    /// # Errors
+    /// When the store is away or refuses the indices.
+    pub async fn start(store: Arc<dyn Store>, clock: Arc<dyn Clock>, options: Options) -> Result<Self> {
+        for (name, body) in indices::templates() {
+            store.put_index_template(name, &body).await?;
+        }
+        for (name, body) in indices::fixed() {
+            store.ensure_index(name, &body).await?;
+        }
+        let options = Arc::new(options);
+        let notifier = Notifier::new(Arc::clone(&store), Arc::clone(&clock), options.node_name.clone());
+        let jobs = Self {
+            inner: Arc::new(Inner {
+                configs: ConfigStore::new(Arc::clone(&store)),
+                checkpoints: Checkpoints::new(Arc::clone(&store), options.store_attempts),
+                log: DataLog::new(Arc::clone(&store), options.store_attempts),
+                store,
+                clock,
+                options,
+                notifier,
+                open: Mutex::default(),
+                feeds: Mutex::default(),
+            }),
+        };
+        jobs.resume().await?;
+        Ok(jobs)
+    }
+
+    async fn resume(&self) -> Result<()> {
+        let inner = &self.inner;
+        for task in inner.configs.job_tasks().await? {
+            if let Err(error) = self.open_as(&task.job_id, task.open_time, false).await {
+                let message = format!("The job could not be opened again after a restart: {error}");
+                inner.notifier.tell(&task.job_id, Level::Error, message).await;
+            }
+        }
+        for task in inner.configs.feed_tasks().await? {
+            if let Err(error) = self.resume_feed(&task).await {
+                let message = format!("Datafeed could not be started again after a restart: {error}");
+                inner.notifier.tell(&task.job_id, Level::Error, message).await;
+            }
+        }
+        Ok(())
+    }
+
+    /// Ends in order: datafeeds stop between two pages, open jobs save a checkpoint. Both go on at the next start.
+    pub async fn shutdown(&self) {
+        let feeds: Vec<_> = self.inner.feeds().values().cloned().collect();
+        for feed in feeds {
+            feed.suspend().await;
+        }
+        let open: Vec<_> = self.inner.open().values().cloned().collect();
+        for job in open.iter().filter(|job| job.state() == State::Opened) {
+            if let Err(error) = job.ask_last(|reply| Command::Suspend { reply }).await {
+                tracing::error!(job_id = job.job_id, %error, "no checkpoint at the end; the last one is used");
+            }
+        }
+    }
+
+    /// The store that everything is kept in.
+    pub fn store(&self) -> &Arc<dyn Store> {
+        &self.inner.store
+    }
+}
+
+impl Inner {
+    pub(crate) fn open(&self) -> MutexGuard<'_, BTreeMap<String, Arc<OpenJob>>> {
+        self.open.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(crate) fn feeds(&self) -> MutexGuard<'_, BTreeMap<String, Arc<RunningFeed>>> {
+        self.feeds.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(crate) fn open_job(&self, job_id: &str) -> Option<Arc<OpenJob>> {
+        self.open().get(job_id).cloned()
+    }
+
+    pub(crate) fn state(&self, job_id: &str) -> State {
+        self.open_job(job_id).map_or(State::Closed, |job| job.state())
+    }
+
+    pub(crate) fn feed_running(&self, datafeed_id: &str) -> Option<Arc<RunningFeed>> {
+        self.feeds().get(datafeed_id).cloned()
+    }
+
+    pub(crate) fn node(&self) -> Node {
+        Node {
+            id: self.options.node_id.clone(),
+            name: self.options.node_name.clone(),
+            ephemeral_id: self.options.node_id.clone(),
+            transport_address: self.options.transport_address.clone(),
+            attributes: BTreeMap::new(),
+        }
+    }
+}

@@ -1,0 +1,129 @@
+//! Statistics of jobs, from the running task or, when the job is closed, from the results' index.
+
+use serde::Serialize;
+use serde_json::{Value, json};
+use store::{IndicesOptions, indices};
+use types::stats::{DataCounts, ModelSizeStats, TimingStats};
+use types::{Job, TimestampMs};
+
+use crate::Result;
+use crate::config_store::hits;
+use crate::open_job::State;
+use crate::results::with_numeric_times;
+use crate::service::{Jobs, Listed, Node};
+
+/// What statistics show of a job.
+#[derive(Clone, Debug, Serialize)]
+pub struct JobStats {
+    /// The job.
+    pub job_id: String,
+    /// What became of its records.
+    pub data_counts: DataCounts,
+    /// How large its model is.
+    pub model_size_stats: ModelSizeStats,
+    /// Of its forecasts.
+    pub forecasts_stats: Value,
+    /// Where it is in its life.
+    pub state: State,
+    /// Where it runs.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub node: Option<Node>,
+    /// Why it does not run.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub assignment_explanation: Option<String>,
+    /// For how long it is open.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub open_time: Option<String>,
+    /// How long its buckets took.
+    pub timing_stats: TimingStats,
+    /// Is it being removed?
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub deleting: Option<bool>,
+}
+
+impl Jobs {
+    /// Statistics of the jobs that an expression names, sorted by id.
+    ///
+    /// # Errors
+    /// When a name, or without `allow_no_match` a pattern, matches nothing.
+    pub async fn job_stats(&self, expression: &str, allow_no_match: bool) -> Result<Listed<JobStats>> {
+        let jobs = self.matching_jobs(expression, allow_no_match).await?;
+        let mut items = Vec::with_capacity(jobs.len());
+        for job in &jobs {
+            items.push(self.stats_of(job).await?);
+        }
+        Ok(Listed { count: items.len() as u64, items })
+    }
+
+    async fn stats_of(&self, job: &Job) -> Result<JobStats> {
+        let live = self.inner.open_job(&job.job_id).map(|open| open.live().clone());
+        let live = live.filter(|live| live.state != State::Closed);
+        let running = live.as_ref().is_some_and(|live| matches!(live.state, State::Opened | State::Closing));
+        let empty =
+            || ModelSizeStats::empty(&job.job_id, job.model_memory_limit_bytes(), self.inner.clock.now());
+        let mut stats = JobStats {
+            job_id: job.job_id.to_string(),
+            data_counts: DataCounts::new(&job.job_id),
+            model_size_stats: empty(),
+            forecasts_stats: self.forecasts_stats(&job.job_id).await?,
+            state: live.as_ref().map_or(State::Closed, |live| live.state),
+            node: running.then(|| self.inner.node()),
+            assignment_explanation: live.as_ref().map(|live| live.failure.clone()),
+            open_time: None,
+            timing_stats: TimingStats { job_id: job.job_id.to_string(), ..TimingStats::default() },
+            deleting: job.blocked.as_ref().filter(|blocked| blocked.reason == "delete").map(|_| true),
+        };
+        match live {
+            Some(live) if running => {
+                let TimestampMs(open_ms) = live.open_time;
+                stats.open_time = Some(format!("{}s", (self.inner.clock.now().0 - open_ms).max(0) / 1000));
+                stats.data_counts = live.counts;
+                stats.timing_stats = live.timing;
+                stats.model_size_stats = live.size_stats.unwrap_or_else(empty);
+            }
+            _ => self.stored_stats(job, &mut stats).await?,
+        }
+        Ok(stats)
+    }
+
+    async fn stored_stats(&self, job: &Job, stats: &mut JobStats) -> Result<()> {
+        let alias = indices::results_read_alias(&job.job_id);
+        let ids = [DataCounts::doc_id(&job.job_id), format!("{}_timing_stats", job.job_id)];
+        let body = json!({"query": {"ids": {"values": ids}}, "size": 2});
+        let mut answer = self.inner.store.search(&alias, &body, &IndicesOptions::lenient()).await?;
+        for (id, mut source) in hits(&mut answer) {
+            with_numeric_times(&mut source);
+            if id.ends_with("_timing_stats") {
+                stats.timing_stats =
+                    serde_json::from_value(source).unwrap_or_else(|_| stats.timing_stats.clone());
+            } else {
+                stats.data_counts =
+                    serde_json::from_value(source).unwrap_or_else(|_| stats.data_counts.clone());
+            }
+        }
+        if let Some(sizes) = self.stored_size_stats(&job.job_id).await? {
+            stats.model_size_stats = sizes;
+        }
+        Ok(())
+    }
+
+    /// The newest size document of a job.
+    pub(crate) async fn stored_size_stats(&self, job_id: &str) -> Result<Option<ModelSizeStats>> {
+        let query = json!({"bool": {"filter": [{"term": {"job_id": job_id}},
+            {"term": {"result_type": "model_size_stats"}}]}});
+        let body = json!({"query": query, "sort": [{"log_time": {"order": "desc"}}], "size": 1});
+        let alias = indices::results_read_alias(job_id);
+        let mut answer = self.inner.store.search(&alias, &body, &IndicesOptions::lenient()).await?;
+        Ok(hits(&mut answer).into_iter().next().and_then(|(_, mut source)| {
+            with_numeric_times(&mut source);
+            serde_json::from_value(source).ok()
+        }))
+    }
+
+    async fn forecasts_stats(&self, job_id: &str) -> Result<Value> {
+        let query = json!({"bool": {"filter": [{"term": {"job_id": job_id}},
+            {"term": {"result_type": "model_forecast_request_stats"}}]}});
+        let total = self.inner.store.count(&indices::results_read_alias(job_id), &query).await?;
+        Ok(json!({"total": total, "forecasted_jobs": u64::from(total > 0)}))
+    }
+}
