@@ -1,11 +1,12 @@
 # One word for each thing one does with the project.
 CARGO ?= cargo
+TARGET ?= $(or $(CARGO_TARGET_DIR),target)
 
 .PHONY: demo test lint check bench quality fmt clean
 
 demo: ## build the release binary and run the four demos, then keep serving
 	$(CARGO) build --release --locked --bin auspex
-	target/release/auspex demo $(DEMO)
+	$(TARGET)/release/auspex demo $(DEMO)
 
 test: ## everything there is
 	$(CARGO) test --workspace --locked

@@ -1,6 +1,7 @@
 //! What can be done on the command line, one file per subcommand.
 
 pub(crate) mod categorize;
+pub(crate) mod demo;
 pub(crate) mod detect;
 #[allow(dead_code, unused_imports, reason = "the record readers are there for analysing files")]
 pub(crate) mod input;
@@ -19,6 +20,7 @@ enum Command {
     Serve(serve::Args),
     Detect(detect::Args),
     Categorize(categorize::Args),
+    Demo(demo::Args),
 }
 
 /// Runs the command that the process was started with.
@@ -27,6 +29,7 @@ pub fn main() -> ExitCode {
         Command::Serve(args) => serve::run(&args),
         Command::Detect(args) => detect::run(&args),
         Command::Categorize(args) => categorize::run(&args),
+        Command::Demo(args) => demo::run(&args),
     };
     result.unwrap_or_else(|error| {
         eprintln!("auspex: {error}");

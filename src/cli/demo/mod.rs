@@ -60,17 +60,25 @@ pub(crate) struct Args {
 /// When the service cannot start or a request to it fails.
 pub(crate) fn run(args: &Args) -> Result<ExitCode, CliError> {
     let scenarios = chosen(&args.only)?;
-    let runtime = tokio::runtime::Runtime::new().map_err(|e| CliError::Serve(format!("no threads to run on: {e}")))?;
+    let runtime =
+        tokio::runtime::Runtime::new().map_err(|e| CliError::Serve(format!("no threads to run on: {e}")))?;
     runtime.block_on(demo(args, &scenarios))
 }
 
 fn chosen(only: &[String]) -> Result<Vec<Scenario>, CliError> {
     let all = scenario::all();
-    if let Some(unknown) = only.iter().find(|name| all.iter().all(|scenario| scenario.name != name.as_str())) {
+    if let Some(unknown) = only.iter().find(|name| all.iter().all(|scenario| scenario.name != name.as_str()))
+    {
         let names: Vec<&str> = all.iter().map(|scenario| scenario.name).collect();
-        return Err(CliError::Option(format!("there is no demo [{unknown}]; there are {}", names.join(", "))));
+        return Err(CliError::Option(format!(
+            "there is no demo [{unknown}]; there are {}",
+            names.join(", ")
+        )));
     }
-    Ok(all.into_iter().filter(|scenario| only.is_empty() || only.iter().any(|name| name == scenario.name)).collect())
+    Ok(all
+        .into_iter()
+        .filter(|scenario| only.is_empty() || only.iter().any(|name| name == scenario.name))
+        .collect())
 }
 
 async fn demo(args: &Args, scenarios: &[Scenario]) -> Result<ExitCode, CliError> {
@@ -101,7 +109,10 @@ async fn demo(args: &Args, scenarios: &[Scenario]) -> Result<ExitCode, CliError>
 }
 
 async fn start(args: &Args, folder: &Folder) -> Result<(App, String), CliError> {
-    let wanted = args.listen.clone().unwrap_or_else(|| if args.once { "127.0.0.1:0".to_owned() } else { LISTEN_DEFAULT.to_owned() });
+    let wanted = args
+        .listen
+        .clone()
+        .unwrap_or_else(|| if args.once { "127.0.0.1:0".to_owned() } else { LISTEN_DEFAULT.to_owned() });
     let settings = Settings {
         listen: Some(wanted),
         data: Some(folder.path.clone()),
@@ -111,10 +122,14 @@ async fn start(args: &Args, folder: &Folder) -> Result<(App, String), CliError> 
     };
     let config = Config::load(None, std::iter::empty(), settings)?;
     let listen = config.listen;
-    let cannot = |error: std::io::Error| CliError::Serve(format!("cannot listen on [{listen}]: {error}; choose another with --listen"));
+    let cannot = |error: std::io::Error| {
+        CliError::Serve(format!("cannot listen on [{listen}]: {error}; choose another with --listen"))
+    };
     let listener = TcpListener::bind(listen).await.map_err(cannot)?;
     let address = listener.local_addr().map_err(cannot)?;
-    let app = App::open(config, Arc::new(types::time::SystemClock)).await.map_err(|e| CliError::Serve(e.to_string()))?;
+    let app = App::open(config, Arc::new(types::time::SystemClock))
+        .await
+        .map_err(|e| CliError::Serve(e.to_string()))?;
     let router = app.router();
     tokio::spawn(async move {
         if let Err(error) = axum::serve(listener, router).await {
