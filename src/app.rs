@@ -4,10 +4,14 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use ::search::Search;
+use jobs::Jobs;
 use types::{Clock, TimestampMs};
 
 use crate::api;
 use crate::config::Config;
+
+/// The one node's id, as answers show it.
+pub(crate) const NODE_ID: &str = "embedded";
 
 /// A running server without its socket. Clones are handles to the same server.
 #[derive(Clone, Debug)]
@@ -19,7 +23,9 @@ struct Inner {
     clock: Arc<dyn Clock>,
     /// The embedded store; absent when a cluster is used.
     search: Option<Search>,
+    jobs: Jobs,
     started: TimestampMs,
+    tasks: AtomicU64,
     counters: Counters,
 }
 
@@ -34,6 +40,12 @@ pub enum StartError {
         /// What the store said.
         reason: String,
     },
+    /// A cluster was asked for.
+    #[error("store: this version keeps its documents itself; a cluster cannot be used yet")]
+    Cluster,
+    /// The jobs could not be started.
+    #[error("cannot start the jobs: {0}")]
+    Jobs(String),
 }
 
 impl App {
@@ -44,7 +56,19 @@ impl App {
     pub async fn open(config: Config, clock: Arc<dyn Clock>) -> Result<Self, StartError> {
         let started = clock.now();
         let search = open_search(&config, &clock).await?;
-        Ok(Self(Arc::new(Inner { config, clock, search, started, counters: Counters::default() })))
+        let store = open_store(search.as_ref())?;
+        let failed = |error: jobs::Error| StartError::Jobs(error.to_string());
+        let jobs = Jobs::start(store, Arc::clone(&clock), job_options(&config)).await.map_err(failed)?;
+        let tasks = AtomicU64::new(0);
+        Ok(Self(Arc::new(Inner {
+            config,
+            clock,
+            search,
+            jobs,
+            started,
+            tasks,
+            counters: Counters::default(),
+        })))
     }
 
     /// All routes with everything around them.
@@ -53,7 +77,9 @@ impl App {
     }
 
     /// Saves the state of the open jobs and stops.
-    pub async fn shutdown(&self) {}
+    pub async fn shutdown(&self) {
+        self.0.jobs.shutdown().await;
+    }
 
     pub(crate) fn config(&self) -> &Config {
         &self.0.config
@@ -65,6 +91,15 @@ impl App {
 
     pub(crate) fn search(&self) -> Option<&Search> {
         self.0.search.as_ref()
+    }
+
+    pub(crate) fn jobs(&self) -> &Jobs {
+        &self.0.jobs
+    }
+
+    /// A number for a task that nobody has to wait for.
+    pub(crate) fn next_task(&self) -> u64 {
+        self.0.tasks.fetch_add(1, Ordering::Relaxed) + 1
     }
 
     pub(crate) fn started(&self) -> TimestampMs {
@@ -87,6 +122,25 @@ async fn open_search(config: &Config, clock: &Arc<dyn Clock>) -> Result<Option<S
     });
     let failed = |reason: String| StartError::Store { path: config.data.display().to_string(), reason };
     opened.await.map_err(|e| failed(e.to_string()))?.map(Some).map_err(|e| failed(e.to_string()))
+}
+
+/// The jobs keep their documents where clients keep theirs.
+fn open_store(search: Option<&Search>) -> Result<Arc<dyn store::Store>, StartError> {
+    match search {
+        Some(search) => Ok(store::over(search.clone())),
+        None => Err(StartError::Cluster),
+    }
+}
+
+fn job_options(config: &Config) -> jobs::Options {
+    jobs::Options {
+        node_id: NODE_ID.to_owned(),
+        node_name: config.node_name.clone(),
+        transport_address: config.listen.to_string(),
+        max_model_memory_limit: config.max_model_memory_limit,
+        checkpoint_records: config.checkpoint_records,
+        ..jobs::Options::default()
+    }
 }
 
 /// Answers given since the start, by class of status.

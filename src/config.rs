@@ -14,6 +14,7 @@ const BODY_LIMIT_DEFAULT: &str = "100mb";
 const REQUEST_TIMEOUT_DEFAULT: &str = "30m";
 const SHUTDOWN_TIMEOUT_DEFAULT: &str = "30s";
 const CONCURRENCY_MAX_DEFAULT: usize = 1024;
+const CHECKPOINT_RECORDS_DEFAULT: u64 = 2_000_000;
 const PREFIX: &str = "AUSPEX_";
 
 /// A text that is never printed.
@@ -66,6 +67,8 @@ pub struct Settings {
     pub concurrency_max: Option<usize>,
     /// Highest memory limit that a job may have. Default: none.
     pub max_model_memory_limit: Option<String>,
+    /// Records that a job takes between two checkpoints, at most. Default 2000000.
+    pub checkpoint_records: Option<u64>,
     /// Which log lines are written, for example `info,jobs=debug`. Default `info`.
     pub log: Option<String>,
     /// `text` or `json`. Default `text`.
@@ -95,6 +98,7 @@ pub struct Config {
     pub shutdown_timeout: Duration,
     pub concurrency_max: usize,
     pub max_model_memory_limit: Option<ByteSize>,
+    pub checkpoint_records: u64,
     pub log: String,
     pub log_format: LogFormat,
 }
@@ -170,6 +174,10 @@ impl Config {
         if concurrency_max == 0 {
             problems.push("concurrency_max: must be at least 1".to_owned());
         }
+        let checkpoint_records = settings.checkpoint_records.unwrap_or(CHECKPOINT_RECORDS_DEFAULT);
+        if checkpoint_records == 0 {
+            problems.push("checkpoint_records: must be at least 1".to_owned());
+        }
         let max_model_memory_limit = settings.max_model_memory_limit.as_deref().and_then(|text| {
             ByteSize::parse(text, "max_model_memory_limit")
                 .map_err(|error| problems.push(format!("max_model_memory_limit: {error}")))
@@ -194,6 +202,7 @@ impl Config {
             shutdown_timeout: shutdown_timeout?,
             concurrency_max,
             max_model_memory_limit,
+            checkpoint_records,
             log: settings.log.unwrap_or_else(|| "info".to_owned()),
             log_format: log_format?,
         })
@@ -214,6 +223,7 @@ impl Settings {
             shutdown_timeout: self.shutdown_timeout.or(earlier.shutdown_timeout),
             concurrency_max: self.concurrency_max.or(earlier.concurrency_max),
             max_model_memory_limit: self.max_model_memory_limit.or(earlier.max_model_memory_limit),
+            checkpoint_records: self.checkpoint_records.or(earlier.checkpoint_records),
             log: self.log.or(earlier.log),
             log_format: self.log_format.or(earlier.log_format),
         }
@@ -265,6 +275,10 @@ fn read_environment(
             },
             "concurrency_max" => match value.parse() {
                 Ok(number) => settings.concurrency_max = Some(number),
+                Err(_) => problems.push(format!("{name}: [{value}] is not a whole number")),
+            },
+            "checkpoint_records" => match value.parse() {
+                Ok(number) => settings.checkpoint_records = Some(number),
                 Err(_) => problems.push(format!("{name}: [{value}] is not a whole number")),
             },
             _ => problems.push(format!("{name}: there is no such setting")),

@@ -8,7 +8,10 @@ use types::{Classify, ErrorKind, Invalid};
 
 /// A failure as the client sees it.
 #[derive(Clone, Debug)]
-pub(crate) struct ApiError {
+pub(crate) struct ApiError(Box<Failure>);
+
+#[derive(Clone, Debug)]
+struct Failure {
     status: StatusCode,
     /// The object or the text under `error`.
     error: Value,
@@ -56,11 +59,10 @@ impl ApiError {
     pub(crate) fn wrong_method(uri: &str, method: &str, allowed: &str) -> Self {
         let error =
             format!("Incorrect HTTP method for uri [{uri}] and method [{method}], allowed: [{allowed}]");
+        let mut failure = Self::plain(StatusCode::METHOD_NOT_ALLOWED, error);
         let allow = HeaderValue::from_str(&allowed.replace(' ', "")).ok();
-        Self {
-            header: allow.map(|v| (header::ALLOW, v)),
-            ..Self::plain(StatusCode::METHOD_NOT_ALLOWED, error)
-        }
+        failure.0.header = allow.map(|value| (header::ALLOW, value));
+        failure
     }
 
     /// The body has a media type that is not read here.
@@ -111,23 +113,20 @@ impl ApiError {
         Self::new(ErrorKind::Internal, "internal error; the server's log says more")
     }
 
-    /// An error whose text stands alone under `error`, as some of Elasticsearch's do.
-    pub(crate) fn text(kind: ErrorKind, error: impl Into<String>) -> Self {
-        Self::plain(row(kind).0, error.into())
-    }
-
-    /// The status, for answers that hold several results.
+    /// The HTTP status.
+    #[cfg(test)]
     pub(crate) fn status(&self) -> u16 {
-        self.status.as_u16()
+        self.0.status.as_u16()
     }
 
-    /// The object under `error`, for answers that hold several results.
+    /// The object under `error`.
+    #[cfg(test)]
     pub(crate) fn error(&self) -> &Value {
-        &self.error
+        &self.0.error
     }
 
     fn plain(status: StatusCode, error: String) -> Self {
-        Self { status, error: Value::String(error), header: None }
+        Self(Box::new(Failure { status, error: Value::String(error), header: None }))
     }
 
     fn typed(status: StatusCode, exception: &str, reason: String, cause: Option<Value>) -> Self {
@@ -136,7 +135,7 @@ impl ApiError {
         if let Some(cause) = cause {
             error["caused_by"] = cause;
         }
-        Self { status, error, header: None }
+        Self(Box::new(Failure { status, error, header: None }))
     }
 }
 
@@ -170,15 +169,33 @@ impl From<search::Error> for ApiError {
         if status.is_server_error() {
             tracing::error!(error = &error as &dyn std::error::Error, "the embedded store failed");
         }
-        Self { status, error: error.to_json(), header: None }
+        Self(Box::new(Failure { status, error: error.to_json(), header: None }))
+    }
+}
+
+impl From<jobs::Error> for ApiError {
+    fn from(error: jobs::Error) -> Self {
+        if let jobs::Error::Store(store::Error::Refused { status, exception, reason }) = error {
+            let status = StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+            return Self::typed(status, &exception, reason, None);
+        }
+        if let jobs::Error::Store(store::Error::IndexNotFound(index)) = error {
+            return search::Error::IndexNotFound { index }.into();
+        }
+        let kind = error.kind();
+        if matches!(kind, ErrorKind::Internal | ErrorKind::Unavailable) {
+            tracing::error!(error = &error as &dyn std::error::Error, "a job request failed");
+        }
+        Self::new(kind, error.to_string())
     }
 }
 
 impl IntoResponse for ApiError {
     fn into_response(self) -> Response {
-        let body = json!({ "error": self.error, "status": self.status.as_u16() });
-        let mut response = (self.status, Json(body)).into_response();
-        if let Some((name, value)) = self.header {
+        let Failure { status, error, header } = *self.0;
+        let body = json!({ "error": error, "status": status.as_u16() });
+        let mut response = (status, Json(body)).into_response();
+        if let Some((name, value)) = header {
             response.headers_mut().insert(name, value);
         }
         response

@@ -5,22 +5,34 @@
 //! | [`route`] | what a route is; the table of all of them |
 //! | [`error`], [`json_error`] | the only place with HTTP statuses and exception types |
 //! | [`extract`], [`options`], [`times`] | path, query, bodies, paging, times |
+//! | [`openapi`](mod@openapi) | the description of all routes |
 //! | [`manners`], [`filter_path`] | what all requests and answers have in common |
 //! | [`cat_table`] | the plain tables of `_cat` |
+//! | [`listing`] | forms of answers that resources share |
 //! | the rest | one file for each resource, named as in the address |
 
+mod anomaly_detectors;
+mod calendars;
+mod cat_ml;
 mod cat_table;
+mod datafeeds;
 mod elasticsearch;
 mod error;
 mod extract;
 mod filter_path;
+mod filters;
 mod health;
 mod info;
 mod json_error;
+mod listing;
 mod manners;
+mod model_snapshots;
+mod openapi;
 mod options;
+mod results;
 mod route;
 mod times;
 
+pub use openapi::openapi;
 pub(crate) use route::router;
 pub use route::{RouteLine, route_lines};

@@ -1,17 +1,15 @@
 //! Parameters that may come in the query or in the body. A body that is not empty replaces the query.
 
 use axum::extract::{FromRequest, Request};
+use jobs::results::Paging;
 use serde_json::{Map, Value};
-use types::{ByteSize, Clock, Invalid, TimeSpan, TimestampMs};
+use types::{Clock, TimeSpan, TimestampMs};
 
 use super::error::ApiError;
 use super::extract::{Params, RawBody, parse_flag, parse_number};
 use super::json_error;
 use super::times;
 use crate::app::App;
-
-/// The most results that one page may reach.
-const WINDOW_MAX: u64 = 10_000;
 
 /// Parameters from the body or the query, not yet checked for unknown names.
 #[derive(Debug, Default)]
@@ -95,16 +93,6 @@ impl Options {
         Ok(self.text(name)?.map(|text| TimeSpan::parse(&text, name)).transpose()?)
     }
 
-    pub(super) fn size_bytes(&self, name: &str) -> Result<Option<u64>, ApiError> {
-        let parsed: Result<Option<u64>, Invalid> =
-            self.text(name)?.map(|text| types::bytes::parse_bytes(&text, name)).transpose();
-        Ok(parsed?)
-    }
-
-    pub(super) fn byte_size(&self, name: &str) -> Result<Option<ByteSize>, ApiError> {
-        Ok(self.text(name)?.map(|text| ByteSize::parse(&text, name)).transpose()?)
-    }
-
     /// A point in time; `-1` and an empty text mean that none is set.
     pub(super) fn time(&self, name: &str, clock: &dyn Clock) -> Result<Option<TimestampMs>, ApiError> {
         match self.text(name)?.as_deref() {
@@ -113,43 +101,30 @@ impl Options {
         }
     }
 
-    /// `from` and `size`, in the query or in the body's `page`.
-    pub(super) fn page(&self, size_default: u64) -> Result<Page, ApiError> {
-        let number = |name: &str| -> Result<Option<i64>, ApiError> {
-            match self.value("page").and_then(|page| page.get(name)) {
-                Some(value) => value.as_i64().map(Some).ok_or_else(|| {
-                    ApiError::argument(format!("Failed to parse int parameter [{name}] with value [{value}]"))
-                }),
-                None => self.number(name),
-            }
-        };
-        if let Some(page) = self.value("page") {
+    /// `from` and `size`, in the query or in the body's `page`; their range is checked by whoever uses them.
+    pub(super) fn paging(&self, size_default: i64) -> Result<Paging, ApiError> {
+        let page = self.value("page");
+        if let Some(page) = page {
             let object =
                 page.as_object().ok_or_else(|| ApiError::x_content("[1:1] [page] must be an object"))?;
             if let Some(name) = object.keys().find(|name| *name != "from" && *name != "size") {
                 return Err(ApiError::x_content(format!("[1:1] [page] unknown field [{name}]")));
             }
         }
-        let unsigned = |name: &str, default: u64| match number(name)? {
-            None => Ok(default),
-            Some(value) => u64::try_from(value)
-                .map_err(|_| ApiError::argument(format!("Parameter [{name}] cannot be < 0"))),
+        let number = |name: &str| match page.and_then(|page| page.get(name)) {
+            Some(value) => value.as_i64().map(Some).ok_or_else(|| {
+                ApiError::argument(format!("Failed to parse int parameter [{name}] with value [{value}]"))
+            }),
+            None => self.number(name),
         };
-        let page = Page { from: unsigned("from", 0)?, size: unsigned("size", size_default)? };
-        if page.from.saturating_add(page.size) > WINDOW_MAX {
-            return Err(ApiError::argument(format!(
-                "The sum of parameters [from] and [size] cannot be higher than {WINDOW_MAX}"
-            )));
-        }
-        Ok(page)
+        Ok(Paging { from: number("from")?.unwrap_or(0), size: number("size")?.unwrap_or(size_default) })
     }
-}
 
-/// A part of a list.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Page {
-    pub(super) from: u64,
-    pub(super) size: u64,
+    /// The same, if the client asks for a part at all.
+    pub(super) fn optional_paging(&self, size_default: i64) -> Result<Option<Paging>, ApiError> {
+        let asked = ["from", "size", "page"].iter().any(|name| self.is_set(name));
+        asked.then(|| self.paging(size_default)).transpose()
+    }
 }
 
 #[cfg(test)]
@@ -162,11 +137,13 @@ mod tests {
 
     #[test]
     fn pages_come_from_the_query_or_from_page() {
-        assert_eq!(body(r#"{"page":{"from":5,"size":7}}"#).page(100).unwrap(), Page { from: 5, size: 7 });
-        assert_eq!(body(r#"{"from":"5"}"#).page(100).unwrap(), Page { from: 5, size: 100 });
-        for bad in [r#"{"from":-1}"#, r#"{"page":{"sise":1}}"#, r#"{"page":3}"#, r#"{"from":9999,"size":2}"#]
+        let paging = |json: &str| body(json).paging(100).map(|paging| (paging.from, paging.size));
+        assert_eq!(paging(r#"{"page":{"from":5,"size":7}}"#).unwrap(), (5, 7));
+        assert_eq!(paging(r#"{"from":"5"}"#).unwrap(), (5, 100));
+        assert!(body("{}").optional_paging(100).unwrap().is_none());
+        for bad in [r#"{"from":"x"}"#, r#"{"page":{"sise":1}}"#, r#"{"page":3}"#, r#"{"page":{"size":1.5}}"#]
         {
-            assert!(body(bad).page(100).is_err(), "{bad}");
+            assert!(paging(bad).is_err(), "{bad}");
         }
     }
 

@@ -12,7 +12,10 @@ use axum::routing::{MethodFilter, MethodRouter, on};
 use super::error::ApiError;
 use super::extract::Params;
 use super::manners::{self, AskedUri};
-use super::{elasticsearch, health, info};
+use super::{
+    anomaly_detectors, calendars, cat_ml, datafeeds, elasticsearch, filters, health, info, model_snapshots,
+    openapi, results,
+};
 use crate::app::App;
 
 /// Parameters that every route takes.
@@ -24,6 +27,7 @@ pub(super) struct Route {
     methods: &'static str,
     path: &'static str,
     summary: &'static str,
+    params: &'static [&'static str],
     handler: MethodRouter<App>,
 }
 
@@ -36,6 +40,8 @@ pub struct RouteLine {
     pub method: String,
     /// What it is for.
     pub summary: &'static str,
+    /// Its query parameters, without those that every route takes.
+    pub params: Vec<&'static str>,
 }
 
 /// A line of the table. `methods` and `params` (query parameters beside the common ones) are separated by spaces;
@@ -53,7 +59,7 @@ where
 {
     let filter = methods.split(' ').map(filter_of).reduce(MethodFilter::or).unwrap_or(MethodFilter::GET);
     let check = move |request: Request, next: Next| known_params(params, request, next);
-    Route { methods, path, summary, handler: on(filter, handler).route_layer(from_fn(check)) }
+    Route { methods, path, summary, params, handler: on(filter, handler).route_layer(from_fn(check)) }
 }
 
 fn filter_of(method: &str) -> MethodFilter {
@@ -95,7 +101,15 @@ fn asked(request: &Request) -> axum::http::Uri {
 
 fn table() -> Vec<Route> {
     let mut routes = Vec::new();
+    routes.extend(anomaly_detectors::routes());
+    routes.extend(calendars::routes());
+    routes.extend(cat_ml::routes());
+    routes.extend(datafeeds::routes());
+    routes.extend(filters::routes());
     routes.extend(health::routes());
+    routes.extend(model_snapshots::routes());
+    routes.extend(openapi::routes());
+    routes.extend(results::routes());
     routes.extend(info::routes());
     routes.extend(elasticsearch::routes());
     routes
@@ -108,6 +122,7 @@ pub fn route_lines() -> Vec<RouteLine> {
             path: route.path,
             method: method.to_ascii_lowercase(),
             summary: route.summary,
+            params: route.params.iter().flat_map(|group| group.split_whitespace()).collect(),
         })
     };
     let mut lines: Vec<RouteLine> = table().into_iter().flat_map(lines).collect();

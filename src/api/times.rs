@@ -1,6 +1,7 @@
 //! Points in time as clients write them.
 
 use search::date::{DateFormat, DateMath, Missing, Zone, parse_date_math};
+use serde_json::Value;
 use types::TimestampMs;
 
 use super::error::ApiError;
@@ -26,6 +27,18 @@ pub(super) fn parse(text: &str, name: &str, now: TimestampMs) -> Result<Timestam
         missing: Missing::Earliest,
     };
     parse_date_math(text, context).map(TimestampMs).map_err(|_| unreadable(name, text))
+}
+
+/// The same for a time in a body, which is text or a number.
+pub(super) fn parse_value(value: &Value, name: &str, now: TimestampMs) -> Result<TimestampMs, ApiError> {
+    match value {
+        Value::String(text) => parse(text, name, now),
+        // A number in a body is milliseconds, however small it is.
+        Value::Number(number) => {
+            number.as_i64().map(TimestampMs).ok_or_else(|| unreadable(name, &number.to_string()))
+        }
+        other => Err(unreadable(name, &other.to_string())),
+    }
 }
 
 fn unreadable(name: &str, text: &str) -> ApiError {

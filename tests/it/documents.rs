@@ -151,9 +151,9 @@ async fn indices_have_mappings_settings_aliases_and_templates() {
     assert_eq!(server.call("HEAD", "/m-1", "").await.status, 200);
     assert_eq!(server.call("HEAD", "/m-2", "").await.status, 404);
     assert_eq!(server.get("/_cat/count/m-1?h=count").await.text, "0\n");
-    assert_eq!(server.get("/_cat/aliases?h=alias,index").await.text, "m m-1\n");
+    assert_eq!(server.get("/_cat/aliases/m?h=alias,index").await.text, "m m-1\n");
     assert_eq!(
-        server.get("/_cat/indices?format=json&h=index,health").await.json(),
+        server.get("/_cat/indices/m-*?format=json&h=index,health").await.json(),
         json!([{"index": "m-1", "health": "green"}])
     );
     assert_eq!(server.get("/_cluster/health").await.json()["status"], "green");
@@ -242,4 +242,15 @@ async fn bad_requests_are_refused_and_change_nothing() {
     }
     assert_eq!(server.get("/logs/_count").await.json()["count"], 5);
     assert_eq!(server.get("/logs/_doc/1").await.json()["_version"], 1);
+}
+
+#[tokio::test]
+async fn documents_of_a_disabled_mapping_are_kept_and_not_looked_at() {
+    let server = Server::start().await;
+    server.call("PUT", "/blobs", r#"{"mappings":{"enabled":false}}"#).await;
+    for (id, body) in [("1", r#"{"a":"text"}"#), ("2", r#"{"a":{"b":1}}"#)] {
+        assert_eq!(server.call("PUT", &format!("/blobs/_doc/{id}"), body).await.status, 201);
+    }
+    assert_eq!(server.get("/blobs/_source/2").await.json(), json!({"a": {"b": 1}}));
+    assert_eq!(server.get("/blobs/_mapping").await.json()["blobs"]["mappings"], json!({"enabled": false}));
 }

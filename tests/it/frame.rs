@@ -131,3 +131,15 @@ async fn more_requests_than_allowed_are_told_to_come_back() {
     // A timeout of nothing is a millisecond: too long for an answer that is ready at once.
     assert_eq!(server.get("/").await.status, 200);
 }
+
+#[tokio::test]
+async fn health_and_metrics_tell_of_jobs() {
+    let server = Server::start().await;
+    server.call("PUT", "/_ml/anomaly_detectors/j", crate::jobs::JOB).await;
+    server.call("POST", "/_ml/anomaly_detectors/j/_open", "").await;
+    let health = server.get("/_health").await.json();
+    assert_eq!((&health["status"], &health["problems"]), (&"green".into(), &serde_json::json!([])));
+    let metrics = server.get("/metrics").await.text;
+    assert!(metrics.contains("auspex_http_answers_total{class=\"2xx\"} 3\n"), "{metrics}");
+    assert!(metrics.contains("auspex_job_open{job=\"j\"} 1\n"), "{metrics}");
+}

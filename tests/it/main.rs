@@ -2,6 +2,12 @@
 
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
+mod configuration;
+mod datafeeds;
 mod documents;
 mod frame;
+mod jobs;
+mod openapi;
+mod process;
 mod server;
+mod transcript;

@@ -24,6 +24,7 @@ impl Clock for StoppedClock {
     }
 }
 
+#[derive(Debug)]
 pub(crate) struct Server {
     pub(crate) app: App,
     _folder: TempDir,

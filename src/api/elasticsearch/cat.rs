@@ -5,13 +5,12 @@ use axum::extract::State;
 use axum::response::Response;
 
 use super::ask;
-use super::cluster::NODE_ID;
 use super::params::{EXPAND, expand_with};
 use crate::api::cat_table::{CAT_PARAMS, CatRequest, Column};
 use crate::api::error::ApiError;
 use crate::api::extract::{Params, UrlPath};
 use crate::api::route::{Route, route};
-use crate::app::App;
+use crate::app::{App, NODE_ID};
 
 const INDICES: [Column; 11] = [
     Column::text("health", "h"),

@@ -10,10 +10,7 @@ use super::params::expand;
 use crate::api::error::ApiError;
 use crate::api::extract::{AnyJson, Params, UrlPath};
 use crate::api::route::{Route, route};
-use crate::app::App;
-
-/// The one node's id.
-pub(super) const NODE_ID: &str = "embedded";
+use crate::app::{App, NODE_ID};
 
 pub(super) fn routes() -> Vec<Route> {
     const WAIT: &str = "master_timeout timeout local";

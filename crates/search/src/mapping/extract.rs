@@ -64,6 +64,10 @@ impl Mapping {
         let Value::Object(object) = source else {
             return Err(Error::DocumentParsing { reason: "failed to parse".into(), cause: None });
         };
+        if self.body.get("enabled") == Some(&Value::Bool(false)) {
+            // The whole document is kept, and not looked at.
+            return Ok(Extracted { cells: vec![Cell::Null; self.layout.columns.len()], additions: None });
+        }
         let mut walk = Walk {
             mapping: self,
             id,
