@@ -3,7 +3,6 @@
 pub(crate) mod categorize;
 pub(crate) mod demo;
 pub(crate) mod detect;
-#[allow(dead_code, unused_imports, reason = "the record readers are there for analysing files")]
 pub(crate) mod input;
 pub(crate) mod serve;
 

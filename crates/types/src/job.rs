@@ -263,7 +263,7 @@ impl JobBody {
             model_snapshot_retention_days: retention,
             daily_model_snapshot_retention_after_days: self
                 .daily_model_snapshot_retention_after_days
-                .unwrap_or(retention.min(1)),
+                .unwrap_or_else(|| retention.min(1)),
             results_retention_days: self.results_retention_days,
             custom_settings: self.custom_settings,
             model_snapshot_id: None,
@@ -336,10 +336,10 @@ impl AnalysisConfig {
     pub fn analysed_fields(&self) -> Vec<String> {
         let mut fields: Vec<String> = Vec::new();
         let mut add = |field: Option<&str>| {
-            if let Some(field) = field.filter(|field| *field != ML_CATEGORY) {
-                if !fields.iter().any(|known| known == field) {
-                    fields.push(field.to_owned());
-                }
+            if let Some(field) = field.filter(|field| *field != ML_CATEGORY)
+                && !fields.iter().any(|known| known == field)
+            {
+                fields.push(field.to_owned());
             }
         };
         for detector in &self.detectors {
