@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use types::Clock;
 
+use crate::cluster::Cluster;
 use crate::embedded::Embedded;
 use crate::memory::MemoryStore;
 use crate::{Result, Store};
@@ -21,6 +22,46 @@ pub enum Config {
         /// Is every acknowledged write on the disk?
         durable: bool,
     },
+    /// A cluster of Elasticsearch or OpenSearch.
+    Cluster(ClusterConfig),
+}
+
+/// How a cluster is reached.
+#[derive(Clone, Debug)]
+pub struct ClusterConfig {
+    /// Addresses of its nodes.
+    pub urls: Vec<String>,
+    /// With a password.
+    pub username: Option<String>,
+    /// Of the user.
+    pub password: Option<Secret>,
+    /// Instead of user and password: `id:key` in base64.
+    pub api_key: Option<Secret>,
+    /// A certificate (PEM) that is trusted besides those of the system.
+    pub ca_certificate: Option<PathBuf>,
+    /// Are certificates checked? Only tests should say no.
+    pub verify_certificates: bool,
+}
+
+/// A text that is never printed.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Secret(String);
+
+impl Secret {
+    /// Hides a text.
+    pub fn new(text: impl Into<String>) -> Self {
+        Self(text.into())
+    }
+
+    pub(crate) fn reveal(&self) -> &str {
+        &self.0
+    }
+}
+
+impl std::fmt::Debug for Secret {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("***")
+    }
 }
 
 /// Opens the store.
@@ -30,6 +71,7 @@ pub enum Config {
 pub async fn open(config: &Config, clock: Arc<dyn Clock>) -> Result<Arc<dyn Store>> {
     match config {
         Config::Memory => Ok(Arc::new(MemoryStore::default())),
+        Config::Cluster(config) => Ok(Arc::new(Cluster::open(config).await?)),
         Config::Embedded { folder, durable } => Ok(Arc::new(Embedded::open(folder, clock, *durable).await?)),
     }
 }

@@ -156,7 +156,7 @@ impl Store for Embedded {
         let source =
             serde_json::from_str(&stored.source).map_err(|error| Error::Answer(error.to_string()))?;
         let version = Version { seq_no: unsigned(stored.seq), primary_term: 1 };
-        Ok(Some(Document { index: name, id: stored.id.to_string(), version, source }))
+        Ok(Some(Document { index: name, id: stored.id, version, source }))
     }
 
     async fn search(&self, indices: &str, body: &Value, options: &IndicesOptions) -> Result<Value> {

@@ -8,12 +8,14 @@
 //! | [`indices`] | names, mappings and templates of the indices that the service owns |
 //! | [`error`] | [`Error`] |
 //! | [`config`] | [`Config`] and [`open`] |
+//! | `cluster` | the adapter for Elasticsearch and OpenSearch |
 //! | `embedded` | the adapter for the store inside this process |
 //! | `memory` | an adapter for tests that forgets everything |
 //!
 //! Documents are JSON, queries are Elasticsearch's query DSL. Adapters are private: [`open`] hands out the port.
 
 pub mod bulk;
+mod cluster;
 pub mod config;
 mod embedded;
 pub mod error;
@@ -23,7 +25,7 @@ pub mod page;
 pub mod port;
 
 pub use bulk::{Action, BulkOp, Outcome, Version, check_all};
-pub use config::{Config, open, over};
+pub use config::{ClusterConfig, Config, Secret, open, over};
 pub use error::{Error, Result};
 pub use page::{Cell, Column, Page};
 pub use port::{Document, IndicesOptions, Scan, ScanRequest, Store};

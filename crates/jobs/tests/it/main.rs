@@ -1,7 +1,10 @@
 //! The service over the embedded store, with a clock that the test owns.
 
+#![allow(clippy::unwrap_used, reason = "what all tests share is not inside a test function")]
+
 mod datafeed;
 mod lifecycle;
 mod restart;
 mod rig;
 mod snapshots;
+mod throughput;

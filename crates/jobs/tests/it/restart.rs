@@ -34,9 +34,7 @@ type Outcome = (Vec<(String, Value)>, Value);
 
 async fn outcome(jobs: &Jobs) -> Outcome {
     until_closed(jobs, "j").await;
-    let mut counts = counts(jobs, "j").await;
-    counts.as_object_mut().unwrap().shift_remove("bucket_count");
-    (results(jobs.store(), "j").await, counts)
+    (results(jobs.store(), "j").await, counts(jobs, "j").await)
 }
 
 fn undisturbed() -> Outcome {

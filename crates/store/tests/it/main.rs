@@ -1,5 +1,7 @@
 //! One contract for all adapters of the port.
 
+#![allow(clippy::unwrap_used, reason = "what all tests share is not inside a test function")]
+
 mod contract;
 
 use std::sync::Arc;

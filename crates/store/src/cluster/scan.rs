@@ -1,0 +1,214 @@
+//! Documents in order of time: points in time, or scrolls where there are none.
+
+use std::sync::Arc;
+
+use elasticsearch::http::Method;
+use serde_json::{Map, Value, json};
+
+use super::adapter::{encoded, options_query};
+use super::transport::Transport;
+use crate::{Column, Error, Page, Result, Scan, ScanRequest};
+
+const KEEP_ALIVE: &str = "5m";
+
+/// How the cluster remembers a scan.
+#[derive(Debug)]
+enum Memory {
+    /// A point in time: each page is a search after the last row.
+    PointInTime { id: String, after: Option<Value> },
+    /// A scroll; absent before the first page.
+    Scroll { id: Option<String> },
+    /// There are no more pages.
+    Over,
+}
+
+struct Reading {
+    transport: Arc<Transport>,
+    request: ScanRequest,
+    memory: Memory,
+}
+
+/// Opens a scan. `points_in_time` says whether the cluster breaks ties among rows of the same time by itself, which
+/// Elasticsearch does since 7.12.
+pub(super) async fn open(
+    transport: Arc<Transport>,
+    request: ScanRequest,
+    points_in_time: bool,
+) -> Result<Scan> {
+    let memory = if points_in_time {
+        let path = format!("/{}/_pit", encoded(&request.indices.join(",")));
+        let options = options_query(&request.options);
+        let mut query: Vec<(&str, &str)> = options
+            .iter()
+            .filter(|(name, _)| *name != "allow_no_indices")
+            .map(|(n, v)| (*n, v.as_str()))
+            .collect();
+        query.push(("keep_alive", KEEP_ALIVE));
+        let answer = transport.call(Method::Post, &path, &query, None).await?;
+        let id = answer.get("id").and_then(Value::as_str);
+        let id = id.ok_or_else(|| Error::Answer("a point in time has no id".to_owned()))?;
+        Memory::PointInTime { id: id.to_owned(), after: None }
+    } else {
+        Memory::Scroll { id: None }
+    };
+    let reading = Reading { transport, request, memory };
+    Ok(Scan::new(futures::stream::unfold(reading, |mut reading| async {
+        let page = reading.next().await.transpose()?;
+        if page.is_err() {
+            reading.memory = Memory::Over;
+        }
+        Some((page, reading))
+    })))
+}
+
+/// The body of the search for a page.
+fn body(request: &ScanRequest) -> Value {
+    let time = &request.time_field;
+    let range =
+        json!({"range": {time: {"gte": request.start_ms, "lt": request.end_ms, "format": "epoch_millis"}}});
+    let mut fields: Vec<Value> = request.fields.iter().map(|field| json!({ "field": field })).collect();
+    fields.push(json!({"field": time, "format": "epoch_millis"}));
+    let mut body = json!({"size": request.page_size.clamp(1, 10_000), "track_total_hits": false, "_source": false,
+        "query": {"bool": {"filter": [request.query, range]}}, "fields": fields,
+        "sort": [{time: {"order": "asc"}}]});
+    for (name, value) in
+        [("runtime_mappings", &request.runtime_mappings), ("script_fields", &request.script_fields)]
+    {
+        if let Some(value) = value {
+            body[name] = value.clone();
+        }
+    }
+    body
+}
+
+/// Hits as columns. Hits whose time cannot be read are an error: they were found by their time.
+fn page(hits: &[Value], request: &ScanRequest) -> Result<Page> {
+    let empty = Map::new();
+    let mut page = Page { times_ms: Vec::with_capacity(hits.len()), columns: Vec::new() };
+    page.columns.resize_with(request.fields.len(), Column::default);
+    for hit in hits {
+        let fields = hit.get("fields").and_then(Value::as_object).unwrap_or(&empty);
+        let time = fields.get(&request.time_field).and_then(|times| times.get(0));
+        let time_ms = match time {
+            Some(Value::String(text)) => text.parse().ok(),
+            Some(Value::Number(number)) => number.as_i64(),
+            _ => None,
+        };
+        let unreadable = || Error::Answer(format!("a document has no readable [{}]", request.time_field));
+        page.times_ms.push(time_ms.ok_or_else(unreadable)?);
+        for (field, column) in request.fields.iter().zip(&mut page.columns) {
+            column.push_json(fields.get(field));
+        }
+    }
+    Ok(page)
+}
+
+impl Reading {
+    async fn next(&mut self) -> Result<Option<Page>> {
+        let answer = match &self.memory {
+            Memory::Over => return Ok(None),
+            Memory::PointInTime { id, after } => {
+                let mut body = body(&self.request);
+                body["pit"] = json!({"id": id, "keep_alive": KEEP_ALIVE});
+                if let Some(after) = after {
+                    body["search_after"] = after.clone();
+                }
+                self.transport.call(Method::Post, "/_search", &[], Some(&body)).await?
+            }
+            Memory::Scroll { id: None } => {
+                let path = format!("/{}/_search", encoded(&self.request.indices.join(",")));
+                let options = options_query(&self.request.options);
+                let mut query: Vec<(&str, &str)> = options.iter().map(|(n, v)| (*n, v.as_str())).collect();
+                query.push(("scroll", KEEP_ALIVE));
+                let mut body = body(&self.request);
+                // Scrolls refuse to leave the total out.
+                body["track_total_hits"] = json!(true);
+                self.transport.call(Method::Post, &path, &query, Some(&body)).await?
+            }
+            Memory::Scroll { id: Some(id) } => {
+                let body = json!({"scroll": KEEP_ALIVE, "scroll_id": id});
+                self.transport.call(Method::Post, "/_search/scroll", &[], Some(&body)).await?
+            }
+        };
+        if answer.pointer("/_shards/failed").and_then(Value::as_u64).unwrap_or(0) > 0 {
+            return Err(Error::Unavailable(
+                "some shards did not answer; their documents would be missed".to_owned(),
+            ));
+        }
+        let hits =
+            answer.pointer("/hits/hits").and_then(Value::as_array).map(Vec::as_slice).unwrap_or_default();
+        let Some(last) = hits.last() else {
+            self.close(&answer).await;
+            return Ok(None);
+        };
+        let page = page(hits, &self.request)?;
+        let text = |key: &str| answer.get(key).and_then(Value::as_str).map(str::to_owned);
+        match &mut self.memory {
+            Memory::PointInTime { id, after } => {
+                *id = text("pit_id").unwrap_or_else(|| id.clone());
+                *after = last.get("sort").cloned();
+            }
+            Memory::Scroll { id } => *id = text("_scroll_id").or_else(|| id.take()),
+            Memory::Over => {}
+        }
+        Ok(Some(page))
+    }
+
+    /// Lets the cluster forget the scan; if it does not, it does so by itself after a while.
+    async fn close(&mut self, answer: &Value) {
+        let closed = match std::mem::replace(&mut self.memory, Memory::Over) {
+            Memory::PointInTime { id, .. } => {
+                self.transport.call(Method::Delete, "/_pit", &[], Some(&json!({ "id": id }))).await
+            }
+            Memory::Scroll { id } => {
+                let id = answer.get("_scroll_id").and_then(Value::as_str).map(str::to_owned).or(id);
+                let body = json!({ "scroll_id": id });
+                self.transport.call(Method::Delete, "/_search/scroll", &[], Some(&body)).await
+            }
+            Memory::Over => return,
+        };
+        if let Err(error) = closed {
+            tracing::debug!(%error, "a scan was not closed");
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{Cell, IndicesOptions};
+
+    fn request() -> ScanRequest {
+        ScanRequest {
+            indices: vec!["logs".to_owned()],
+            query: json!({"match_all": {}}),
+            runtime_mappings: None,
+            script_fields: None,
+            time_field: "t".to_owned(),
+            start_ms: 1,
+            end_ms: 9,
+            fields: vec!["host".to_owned()],
+            page_size: 50_000,
+            options: IndicesOptions::default(),
+        }
+    }
+
+    #[test]
+    fn pages_stay_inside_the_result_window() {
+        let body = body(&request());
+        assert_eq!(body["size"], 10_000);
+        assert_eq!(body["query"]["bool"]["filter"][1]["range"]["t"]["lt"], 9);
+    }
+
+    #[test]
+    fn hits_become_columns() {
+        let hits = [
+            json!({"fields": {"t": ["5"], "host": ["a", "b"]}, "sort": [5, 0]}),
+            json!({"fields": {"t": [6]}, "sort": [6, 1]}),
+        ];
+        let page = page(&hits, &request()).unwrap();
+        assert_eq!(page.times_ms, [5, 6]);
+        assert_eq!((page.columns[0].get(0), page.columns[0].get(1)), (Cell::Str("a,b"), Cell::Missing));
+        assert!(super::page(&[json!({"fields": {}})], &request()).is_err());
+    }
+}
