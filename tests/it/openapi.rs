@@ -11,7 +11,7 @@ const PATH: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/api-specs/openapi.json"
 fn the_description_lists_every_route_and_no_other() {
     let current = auspex::api::openapi();
     if std::env::var_os("UPDATE_OPENAPI").is_some() {
-        std::fs::write(PATH, format!("{}\n", serde_json::to_string_pretty(&current).unwrap())).unwrap();
+        std::fs::write(PATH, printed(&current)).unwrap();
     }
     let kept: Value = serde_json::from_str(&std::fs::read_to_string(PATH).unwrap()).unwrap();
     let described: BTreeSet<(String, String, String)> = kept["paths"]
@@ -34,4 +34,22 @@ fn the_description_lists_every_route_and_no_other() {
     assert_eq!(only(&described, &routed), [], "described, but not routed");
     assert_eq!(only(&routed, &described), [], "routed, but not described");
     assert_eq!(kept, current, "set UPDATE_OPENAPI=1 to write the file anew");
+}
+
+/// One operation a line, so that changes can be read.
+fn printed(description: &Value) -> String {
+    let block = |entries: Vec<String>, indent: &str| format!("{{\n{}\n{indent}}}", entries.join(",\n"));
+    let members = description.as_object().unwrap().iter().map(|(name, member)| {
+        if name != "paths" {
+            return format!("  {name:?}: {member}");
+        }
+        let paths = member.as_object().unwrap().iter().map(|(path, operations)| {
+            let operations = operations.as_object().unwrap().iter();
+            let lines =
+                operations.map(|(method, operation)| format!("      {method:?}: {operation}")).collect();
+            format!("    {path:?}: {}", block(lines, "    "))
+        });
+        format!("  {name:?}: {}", block(paths.collect(), "  "))
+    });
+    format!("{}\n", block(members.collect(), ""))
 }
