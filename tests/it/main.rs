@@ -4,6 +4,7 @@
 
 mod configuration;
 mod datafeeds;
+mod detect;
 mod documents;
 mod frame;
 mod jobs;

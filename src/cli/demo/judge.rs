@@ -7,10 +7,9 @@ use serde_json::Value;
 use super::run::Outcome;
 use super::scenario::{KnownEvent, Scenario};
 
-/// A record of this score or more inside an event's window counts as found.
-pub(super) const FOUND_SCORE: f64 = 50.0;
-/// A record of this score or more outside every window is a false alarm.
-pub(super) const ALARM_SCORE: f64 = 75.0;
+/// A record of this score or more is an alarm: inside an event's window it finds the event, outside every window it is
+/// false. One threshold for both, or the one would flatter the other.
+pub(super) const ALARM_SCORE: f64 = 50.0;
 const DAY_MS: i64 = 86_400_000;
 
 /// What became of one known event.
@@ -30,7 +29,7 @@ impl Finding {
         if self.must_not {
             self.best.is_none_or(|best| best < ALARM_SCORE)
         } else {
-            self.best.is_some_and(|best| best >= FOUND_SCORE)
+            self.best.is_some_and(|best| best >= ALARM_SCORE)
         }
     }
 }
@@ -98,8 +97,7 @@ fn finding(event: &KnownEvent, records: &[Value], texts: &BTreeMap<String, Strin
     for record in records.iter().filter(|record| concerns(event, record, texts)) {
         let value = score(record);
         best = Some(best.map_or(value, |old| old.max(value)));
-        let threshold = if event.must_not { ALARM_SCORE } else { FOUND_SCORE };
-        if value >= threshold {
+        if value >= ALARM_SCORE {
             let end = record["timestamp"].as_i64().unwrap_or(0)
                 + record["bucket_span"].as_i64().unwrap_or(0) * 1000;
             first = Some(first.map_or(end, |old| old.min(end)));

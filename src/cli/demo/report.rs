@@ -4,7 +4,7 @@ use std::io::Write;
 
 use serde_json::json;
 
-use super::judge::{ALARM_SCORE, FOUND_SCORE, Finding, Verdict};
+use super::judge::{ALARM_SCORE, Finding, Verdict};
 use super::run::Outcome;
 use super::scenario::Scenario;
 use crate::cli::CliError;
@@ -128,7 +128,7 @@ pub(super) fn json(scenario: &Scenario, outcome: &Outcome, verdict: &Verdict) ->
         })
         .collect();
     let line = json!({"demo": scenario.name, "job_id": scenario.job_id, "documents": outcome.documents,
-        "buckets": outcome.buckets, "load_s": outcome.load_s, "run_s": outcome.run_s, "found_score": FOUND_SCORE,
+        "buckets": outcome.buckets, "load_s": outcome.load_s, "run_s": outcome.run_s, "alarm_score": ALARM_SCORE,
         "events": events, "found": verdict.found(), "floor": verdict.floor, "other_alarm_days": verdict.alarm_days,
         "watched_days": verdict.watched_days});
     write(&format!("{line}\n"))
