@@ -37,10 +37,7 @@ impl Chunk {
         self.at_end
     }
 
-    pub(super) fn unused(&self) -> &[u8] {
-        &self.data[self.start..self.end]
-    }
-
+    /// What was read and not used yet.
     pub(super) fn unused_mut(&mut self) -> &mut [u8] {
         &mut self.data[self.start..self.end]
     }
