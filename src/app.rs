@@ -40,9 +40,9 @@ pub enum StartError {
         /// What the store said.
         reason: String,
     },
-    /// A cluster was asked for.
-    #[error("store: this version keeps its documents itself; a cluster cannot be used yet")]
-    Cluster,
+    /// The cluster cannot be reached or used.
+    #[error("store: {0}")]
+    Cluster(String),
     /// The jobs could not be started.
     #[error("cannot start the jobs: {0}")]
     Jobs(String),
@@ -56,7 +56,7 @@ impl App {
     pub async fn open(config: Config, clock: Arc<dyn Clock>) -> Result<Self, StartError> {
         let started = clock.now();
         let search = open_search(&config, &clock).await?;
-        let store = open_store(search.as_ref())?;
+        let store = open_store(&config, search.as_ref(), &clock).await?;
         let failed = |error: jobs::Error| StartError::Jobs(error.to_string());
         let jobs = Jobs::start(store, Arc::clone(&clock), job_options(&config)).await.map_err(failed)?;
         let tasks = AtomicU64::new(0);
@@ -124,11 +124,19 @@ async fn open_search(config: &Config, clock: &Arc<dyn Clock>) -> Result<Option<S
     opened.await.map_err(|e| failed(e.to_string()))?.map(Some).map_err(|e| failed(e.to_string()))
 }
 
-/// The jobs keep their documents where clients keep theirs.
-fn open_store(search: Option<&Search>) -> Result<Arc<dyn store::Store>, StartError> {
-    match search {
-        Some(search) => Ok(store::over(search.clone())),
-        None => Err(StartError::Cluster),
+/// The jobs keep their documents where clients keep theirs: in the embedded store, or in the cluster.
+async fn open_store(
+    config: &Config,
+    search: Option<&Search>,
+    clock: &Arc<dyn Clock>,
+) -> Result<Arc<dyn store::Store>, StartError> {
+    match (&config.store, search) {
+        (Some(cluster), _) => {
+            let opened = store::open(cluster, Arc::clone(clock)).await;
+            opened.map_err(|error| StartError::Cluster(error.to_string()))
+        }
+        (None, Some(search)) => Ok(store::over(search.clone())),
+        (None, None) => Err(StartError::Cluster("there is no store".to_owned())),
     }
 }
 

@@ -50,9 +50,13 @@ pub struct Settings {
     pub allow_remote: Option<bool>,
     /// Folder of the embedded store. Default `./auspex-data`.
     pub data: Option<PathBuf>,
-    /// Address of an Elasticsearch or OpenSearch cluster, with user and password if it wants them. Default: the
-    /// embedded store.
+    /// Address of an Elasticsearch or OpenSearch cluster, with user and password if it wants them; several nodes are
+    /// separated by commas. Default: the embedded store.
     pub store: Option<Secret>,
+    /// API key for the cluster, in place of user and password: `id:key` in base64.
+    pub store_api_key: Option<Secret>,
+    /// PEM file with a certificate that is trusted when the cluster is asked, besides those of the system.
+    pub store_ca_certificate: Option<PathBuf>,
     /// Name of the cluster in answers. Default `auspex`.
     pub cluster_name: Option<String>,
     /// Name of this server in answers. Default `node-1`.
@@ -90,7 +94,7 @@ pub enum LogFormat {
 pub struct Config {
     pub listen: SocketAddr,
     pub data: PathBuf,
-    pub store: Option<Secret>,
+    pub store: Option<store::Config>,
     pub cluster_name: String,
     pub node_name: String,
     pub body_limit_bytes: usize,
@@ -155,9 +159,9 @@ impl Config {
                  allow_remote (--allow-remote) if that is meant"
             ));
         }
-        if let Some(store) = &settings.store {
-            check_url(store, problems);
-        }
+        let store = settings.store.as_ref().map(|store| {
+            cluster(store, settings.store_api_key.as_ref(), settings.store_ca_certificate.clone(), problems)
+        });
         let body_limit =
             bytes("body_limit", settings.body_limit.as_deref().unwrap_or(BODY_LIMIT_DEFAULT), problems);
         let request_timeout = duration(
@@ -194,7 +198,7 @@ impl Config {
         Some(Self {
             listen: listen?,
             data: settings.data.unwrap_or_else(|| PathBuf::from(DATA_DEFAULT)),
-            store: settings.store,
+            store,
             cluster_name: settings.cluster_name.unwrap_or_else(|| "auspex".to_owned()),
             node_name: settings.node_name.unwrap_or_else(|| "node-1".to_owned()),
             body_limit_bytes: body_limit?,
@@ -216,6 +220,8 @@ impl Settings {
             allow_remote: self.allow_remote.or(earlier.allow_remote),
             data: self.data.or(earlier.data),
             store: self.store.or(earlier.store),
+            store_api_key: self.store_api_key.or(earlier.store_api_key),
+            store_ca_certificate: self.store_ca_certificate.or(earlier.store_ca_certificate),
             cluster_name: self.cluster_name.or(earlier.cluster_name),
             node_name: self.node_name.or(earlier.node_name),
             body_limit: self.body_limit.or(earlier.body_limit),
@@ -261,6 +267,8 @@ fn read_environment(
             "listen" => settings.listen = text,
             "data" => settings.data = text.map(PathBuf::from),
             "store" => settings.store = text.map(Secret),
+            "store_api_key" => settings.store_api_key = text.map(Secret),
+            "store_ca_certificate" => settings.store_ca_certificate = text.map(PathBuf::from),
             "cluster_name" => settings.cluster_name = text,
             "node_name" => settings.node_name = text,
             "body_limit" => settings.body_limit = text,
@@ -287,12 +295,57 @@ fn read_environment(
     settings
 }
 
-fn check_url(store: &Secret, problems: &mut Vec<String>) {
-    match reqwest::Url::parse(store.reveal()) {
-        Ok(url) if matches!(url.scheme(), "http" | "https") && url.has_host() => {}
-        Ok(_) => problems.push("store: the address must begin with http:// or https://".to_owned()),
-        Err(error) => problems.push(format!("store: the address cannot be read: {error}")),
+/// How the cluster is reached. User and password are those of the first address that has them.
+fn cluster(
+    addresses: &Secret,
+    api_key: Option<&Secret>,
+    ca_certificate: Option<PathBuf>,
+    problems: &mut Vec<String>,
+) -> store::Config {
+    let (mut urls, mut user) = (Vec::new(), None);
+    for address in addresses.reveal().split(',').map(str::trim) {
+        match reqwest::Url::parse(address) {
+            Ok(mut url) if matches!(url.scheme(), "http" | "https") && url.has_host() => {
+                if user.is_none() && !url.username().is_empty() {
+                    user = Some((decoded(url.username()), decoded(url.password().unwrap_or_default())));
+                }
+                // Both can be taken away from an address with a host.
+                let _ = url.set_username("").and_then(|()| url.set_password(None));
+                urls.push(url.to_string());
+            }
+            Ok(_) => problems.push("store: the address must begin with http:// or https://".to_owned()),
+            Err(error) => problems.push(format!("store: the address cannot be read: {error}")),
+        }
     }
+    let (username, password) = user.unzip();
+    store::Config::Cluster(store::config::ClusterConfig {
+        urls,
+        username,
+        password: password.map(store::config::Secret::new),
+        api_key: api_key.map(|key| store::config::Secret::new(key.reveal())),
+        ca_certificate,
+        verify_certificates: true,
+    })
+}
+
+/// Undoes the `%` escapes of an address.
+fn decoded(text: &str) -> String {
+    let mut bytes = Vec::with_capacity(text.len());
+    let mut rest = text.as_bytes();
+    while let Some((&byte, after)) = rest.split_first() {
+        let escaped = after.get(..2).and_then(|digits| std::str::from_utf8(digits).ok());
+        match escaped.and_then(|digits| u8::from_str_radix(digits, 16).ok()).filter(|_| byte == b'%') {
+            Some(meant) => {
+                bytes.push(meant);
+                rest = &after[2..];
+            }
+            None => {
+                bytes.push(byte);
+                rest = after;
+            }
+        }
+    }
+    String::from_utf8_lossy(&bytes).into_owned()
 }
 
 fn bytes(name: &str, text: &str, problems: &mut Vec<String>) -> Option<usize> {
@@ -382,6 +435,16 @@ mod tests {
         assert!(!format!("{config:?}").contains("hunter2"));
         let broken = load("store = 'http://u:hunter2@h' oops", &[], Settings::default()).unwrap_err();
         assert!(!broken.to_string().contains("hunter2"), "{broken}");
+    }
+
+    #[test]
+    fn users_are_taken_out_of_the_address_of_a_cluster() {
+        let config =
+            load("store = 'https://me:p%40ss@one:9200,https://two:9200'", &[], Settings::default()).unwrap();
+        let Some(store::Config::Cluster(cluster)) = config.store else { panic!("a cluster was asked for") };
+        assert_eq!(cluster.urls, ["https://one:9200/", "https://two:9200/"]);
+        assert_eq!(cluster.username.as_deref(), Some("me"));
+        assert_eq!(cluster.password, Some(store::config::Secret::new("p@ss")));
     }
 
     #[test]
