@@ -139,7 +139,7 @@ pub(super) fn urls(base: &str, scenarios: &[Scenario]) -> Result<(), CliError> {
     let mut text = format!("\nThe service goes on at {base}. Ask it:\n");
     for scenario in scenarios {
         text.push_str(&format!(
-            "  curl '{base}/_ml/anomaly_detectors/{}/results/records?record_score=75&size=5&pretty'\n",
+            "  curl '{base}/_ml/anomaly_detectors/{}/results/records?record_score={ALARM_SCORE:.0}&sort=record_score&desc=true&size=5&pretty'\n",
             scenario.job_id
         ));
     }
