@@ -11,6 +11,9 @@ const SPAN_MAX_S: f64 = 3600.0;
 const QUIET_POWER: i32 = 5;
 /// Score from which on a record is written.
 const RECORD_SCORE_MIN: f64 = 2.0;
+/// From a score of 50 on, what is missing to 100 halves with each such step of S. The views are calibrated so that hardly a
+/// clean bucket comes that far: beyond 50 the scale can rise faster than below it.
+const MAJOR_STEP: f64 = 1.5;
 /// What `quiet` is for buckets of half an hour.
 const HALF_HOUR_QUIET: f64 = 3.182;
 /// Weight of the number of series against a single record.
@@ -57,7 +60,11 @@ impl Scale {
         let rated = (orders + 0.25 * (self.quiet - HALF_HOUR_QUIET)).max(0.0);
         let rare = 2.0 * MAJOR * (rated / 2.98).powi(2);
         // Joined to the scale below, so that a certain event is a quiet one.
-        let own = if rare >= MAJOR { rare } else { self.quiet + rare / MAJOR * (MAJOR - self.quiet) };
+        let own = if rare >= MAJOR {
+            MAJOR + (rare - MAJOR) * MAJOR_STEP / MAJOR
+        } else {
+            self.quiet + rare / MAJOR * (MAJOR - self.quiet)
+        };
         own + self.long_span
     }
 
@@ -72,7 +79,7 @@ impl Scale {
     pub(crate) fn score(&self, surprise: f64) -> f64 {
         let surprise = surprise - self.long_span;
         if surprise >= MAJOR {
-            return severity(surprise);
+            return 100.0 - 50.0 * (-(surprise - MAJOR) / MAJOR_STEP).exp2();
         }
         let share = ((surprise - self.quiet) / (MAJOR - self.quiet)).clamp(0.0, 1.0);
         severity(MAJOR * share.powi(QUIET_POWER))
