@@ -1,6 +1,8 @@
 //! Tests for lasting changes after a run of one-sided surprises: level shift, scaling of the pattern, shift in time,
 //! each against "no change" by the Bayesian information criterion (Schwarz 1978).
 
+use ndarray::Array1;
+
 use super::config::ModelConfig;
 use super::outcome::Change;
 use super::predict::Predictor;
@@ -31,42 +33,37 @@ pub(super) fn is_due(run: u32) -> bool {
 /// The change that explains the recent values, if there is one. `scale` is that of ordinary noise.
 pub(super) fn test(cfg: &ModelConfig, p: &Predictor, recent: Recent<'_>, scale: f64) -> Option<Change> {
     let n = recent.len() as f64;
-    let expected = |shift: i64| recent.iter().map(move |(t, _)| p.expect(cfg, t - shift).slow);
-    let squares = |prediction: &mut dyn Iterator<Item = f64>| -> f64 {
-        recent.iter().zip(prediction).map(|((_, x), e)| (x - e) * (x - e)).sum()
+    let values: Array1<f64> = recent.iter().map(|(_, x)| *x).collect();
+    let expected =
+        |shift: i64| -> Array1<f64> { recent.iter().map(|(t, _)| p.expect(cfg, t - shift).slow).collect() };
+    let criterion = |rest: &Array1<f64>, parameters: f64| {
+        n * (rest.dot(rest) / n + 0.25 * scale * scale).ln() + parameters * n.ln()
     };
-    let criterion =
-        |rest: f64, parameters: f64| n * (rest / n + 0.25 * scale * scale).ln() + parameters * n.ln();
-    let none = criterion(squares(&mut expected(0)), 0.0);
-    let mean = recent.iter().zip(expected(0)).map(|((_, x), e)| x - e).sum::<f64>() / n;
-    let mut best = (none - GAIN, None);
+    let usual = expected(0);
+    let deviation = &values - &usual;
+    let mean = deviation.sum() / n;
+    let mut best = (criterion(&deviation, 0.0) - GAIN, None);
     let mut offer = |value: f64, change: Change| {
         if value < best.0 {
             best = (value, Some(change));
         }
     };
-    let level = criterion(squares(&mut expected(0).map(|e| e + mean)), 1.0);
-    offer(level, Change::LevelShift { magnitude: mean });
+    offer(criterion(&(&deviation - mean), 1.0), Change::LevelShift { magnitude: mean });
     if p.expect(cfg, recent[recent.len() - 1].0).period_s > 0 {
         for seconds in [HOUR_S, -HOUR_S] {
             // The offset has begun to follow: it is fitted too, but the shift must explain most of the deviation.
-            let rest = recent.iter().zip(expected(seconds)).map(|((_, x), e)| x - e).sum::<f64>() / n;
+            let moved = &values - &expected(seconds);
+            let rest = moved.sum() / n;
             if rest.abs() < 0.3 * mean.abs() {
-                offer(
-                    criterion(squares(&mut expected(seconds).map(|e| e + rest)), 1.0),
-                    Change::TimeShift { seconds },
-                );
+                offer(criterion(&(moved - rest), 1.0), Change::TimeShift { seconds });
             }
         }
-        let raw = |v: f64| v + p.base;
-        let (dot, norm) = recent
-            .iter()
-            .zip(expected(0))
-            .fold((0.0, 0.0), |(d, q), ((_, x), e)| (d + raw(*x) * raw(e), q + raw(e) * raw(e)));
-        let factor = dot / norm;
+        // The factor of least squares between what was seen and what was expected, both with the base put back.
+        let (seen, pattern) = (&values + p.base, &usual + p.base);
+        let factor = seen.dot(&pattern) / pattern.dot(&pattern);
         if factor.is_finite() && (0.1..10.0).contains(&factor) {
             // It rewrites the pattern, so it must beat the others clearly.
-            let value = criterion(squares(&mut expected(0).map(|e| factor * raw(e) - p.base)), 2.0) + 10.0;
+            let value = criterion(&(seen - pattern * factor), 2.0) + 10.0;
             offer(value, Change::Scale { factor });
         }
     }
