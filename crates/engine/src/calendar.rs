@@ -2,6 +2,9 @@
 
 use types::calendar::CalendarEvent;
 
+/// A shift of a model's clock beyond a year is a mistake.
+const SHIFT_MAX_S: i64 = 366 * 86_400;
+
 /// Events sorted by their start.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Calendar {
@@ -37,6 +40,13 @@ impl Calendar {
         }
         scheduled
     }
+
+    /// Seconds by which the events that start in `[from_ms, to_ms)` set the models' clock forward, all together.
+    pub(crate) fn time_shift_s(&self, from_ms: i64, to_ms: i64) -> i64 {
+        let starts = |event: &&CalendarEvent| (from_ms..to_ms).contains(&event.start_time.0);
+        let shifts = self.events.iter().filter(starts).filter_map(|event| event.force_time_shift);
+        shifts.fold(0, i64::saturating_add).clamp(-SHIFT_MAX_S, SHIFT_MAX_S)
+    }
 }
 
 #[cfg(test)]
@@ -62,5 +72,24 @@ mod tests {
         assert_eq!(calendar.scheduled(199, 300).descriptions, ["release"]);
         assert_eq!(calendar.scheduled(200, 300), Scheduled::default());
         assert_eq!(calendar.scheduled(0, 100), Scheduled::default());
+    }
+
+    #[test]
+    fn time_shifts_count_once_at_the_start_of_their_event() {
+        let event = |start: i64, shift: Option<i64>| CalendarEvent {
+            description: "clock change".into(),
+            start_time: TimestampMs(start),
+            end_time: TimestampMs(start + 1000),
+            skip_result: false,
+            skip_model_update: false,
+            force_time_shift: shift,
+            calendar_id: None,
+            event_id: None,
+        };
+        let calendar = Calendar::new(vec![event(100, Some(3600)), event(150, Some(-600)), event(160, None)]);
+        assert_eq!(calendar.time_shift_s(0, 100), 0);
+        assert_eq!(calendar.time_shift_s(100, 150), 3600);
+        assert_eq!(calendar.time_shift_s(100, 200), 3000);
+        assert_eq!(calendar.time_shift_s(101, 150), 0);
     }
 }

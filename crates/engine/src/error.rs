@@ -37,3 +37,43 @@ impl Classify for Error {
         }
     }
 }
+
+/// Why there is no forecast.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum ForecastError {
+    /// A detector has an `over_field_name`.
+    #[error("a forecast is not possible for population analysis")]
+    Population,
+    /// A detector has a function whose values cannot be expected.
+    #[error("a forecast is not possible for the function [{function}]")]
+    Function {
+        /// Its name.
+        function: String,
+    },
+    /// No bucket is closed, or no series has enough of them.
+    #[error("a forecast requires data to have been processed and modeled")]
+    NoData,
+    /// The duration is out of range.
+    #[error("the duration of a forecast must be between 1 second and 3650 days, but is [{seconds}] seconds")]
+    Duration {
+        /// What was asked for.
+        seconds: i64,
+    },
+    /// There are too many series, or the duration is too long for them.
+    #[error("the forecast would have [{points}] points, but no more than [{points_max}] are allowed")]
+    TooManyPoints {
+        /// What it would have.
+        points: u64,
+        /// The limit.
+        points_max: u64,
+    },
+}
+
+impl Classify for ForecastError {
+    fn kind(&self) -> ErrorKind {
+        match self {
+            Self::Population | Self::Function { .. } | Self::NoData => ErrorKind::BadRequest,
+            Self::Duration { .. } | Self::TooManyPoints { .. } => ErrorKind::IllegalArgument,
+        }
+    }
+}

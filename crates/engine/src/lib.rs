@@ -25,8 +25,8 @@ mod snapshot;
 pub mod stats;
 mod value;
 
-pub use analysis::{Analysis, Disposition};
+pub use analysis::{Analysis, Disposition, Forecast, ForecastPoint, ForecastRequest, ForecastSeries};
 pub use context::Context;
-pub use error::Error;
+pub use error::{Error, ForecastError};
 pub use output::{Annotation, Output, Rescored, RescoredKind};
 pub use value::FieldValue;

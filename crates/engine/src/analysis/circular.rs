@@ -107,6 +107,15 @@ impl Circular {
         }
     }
 
+    /// Sets the clock of all densities forward by `seconds`, in whole bins.
+    pub(crate) fn shift_time(&mut self, seconds: i64) {
+        let bins = (seconds as f64 / BIN_S).round() as i64;
+        for density in self.densities.iter_mut().filter(|density| !density.bins.is_empty()) {
+            let by = bins.rem_euclid(density.bins.len() as i64) as usize;
+            density.bins.rotate_left(by);
+        }
+    }
+
     pub(crate) fn prune(&mut self, before: i64) {
         for entity in self.entities.prune(before) {
             if let Some(density) = self.densities.get_mut(entity as usize) {
@@ -196,5 +205,14 @@ mod tests {
         assert!(distance(density.nearest(2000.0, DAY_S), 0.0, DAY_S) < 1500.0);
         let at = |time: f64| density.chance(time, density.nearest(time, DAY_S), DAY_S);
         assert!(at(0.0) > 0.3 && at(43_200.0) < 1e-3 && at(43_200.0) < at(4000.0));
+    }
+
+    #[test]
+    fn a_clock_set_forward_expects_events_earlier() {
+        let mut density = Density::default();
+        (0..200).for_each(|_| density.learn(43_000.0, DAY_S));
+        let mut circular = Circular { entities: Entities::new(false), densities: vec![density] };
+        circular.shift_time(3600);
+        assert!(distance(circular.densities[0].nearest(0.0, DAY_S), 39_400.0, DAY_S) <= BIN_S);
     }
 }

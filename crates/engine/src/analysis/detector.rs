@@ -114,6 +114,16 @@ impl DetectorState {
         }
     }
 
+    /// Sets the models' clock forward by `seconds`; says whether they have one.
+    pub(crate) fn shift_time(&mut self, seconds: i64) -> bool {
+        match self {
+            Self::Individual(state) => state.shift_time(seconds),
+            Self::Circular(state) => state.shift_time(seconds),
+            Self::Population(_) | Self::Rare(_) | Self::RarePopulation(_) | Self::Geo(_) => return false,
+        }
+        true
+    }
+
     /// Judges a bucket that is not full yet; learns nothing.
     pub(crate) fn interim(&self, view: &View<'_>, gather: &Gather, sink: &mut Sink) {
         match self {

@@ -3,11 +3,12 @@
 use types::stats::{DataCounts, ModelSizeStats};
 use types::{Job, TimestampMs};
 
+use super::forecast::{Forecast, ForecastRequest};
 use super::pipeline::{Pipeline, Surroundings};
 use super::plan::Plan;
 use crate::calendar::Calendar;
 use crate::score::Scale;
-use crate::{Context, Error, FieldValue, Output, snapshot};
+use crate::{Context, Error, FieldValue, ForecastError, Output, snapshot};
 
 /// What became of a record.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -108,6 +109,16 @@ impl Analysis {
     /// Results of the open buckets, marked as interim. Changes nothing.
     pub fn interim(&self, out: &mut Output) {
         self.pipeline.interim(self.surroundings(), out);
+    }
+
+    /// What the models expect from the end of the newest final bucket on; changes nothing. Series come one after the
+    /// other, their points are computed when they are asked for.
+    ///
+    /// # Errors
+    /// For populations and functions without a forecast, before anything was learnt, when the duration is not between
+    /// one second and ten years, and when there would be more points than the request allows.
+    pub fn forecast(&self, request: ForecastRequest) -> Result<Forecast<'_>, ForecastError> {
+        Forecast::new(&self.plan, &self.pipeline, request)
     }
 
     /// Takes a changed configuration (rules, model plot, limits) from now on. Detectors must be the same.

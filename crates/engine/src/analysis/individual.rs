@@ -98,6 +98,14 @@ impl Individual {
         }
     }
 
+    /// Sets the clock of all models forward by `seconds`.
+    pub(crate) fn shift_time(&mut self, seconds: i64) {
+        let features = self.setup.features.len();
+        for (at, model) in self.models.iter_mut().enumerate() {
+            model.shift_time(&self.setup.configs[at % features], seconds);
+        }
+    }
+
     /// Judges a bucket that is not full yet; learns nothing.
     pub(crate) fn interim(&self, view: &View<'_>, gather: &Gather, sink: &mut Sink) {
         for entity in self.judged(gather) {
@@ -250,6 +258,25 @@ impl Individual {
                 }
             }
         }
+    }
+
+    /// Models of live entities, every feature.
+    pub(crate) fn live_models(&self) -> impl Iterator<Item = &SeriesModel> {
+        let features = self.setup.features.len().max(1);
+        let is_live = move |at: usize| self.entities.is_live((at / features) as u32);
+        self.models.iter().enumerate().filter(move |(at, _)| is_live(*at)).map(|(_, model)| model)
+    }
+
+    /// The model at a position, with its split unless the entity is forgotten; `None` after the last one.
+    pub(crate) fn series(
+        &self,
+        at: usize,
+    ) -> Option<(Option<SplitIds>, Feature, &SeriesModel, &ModelConfig)> {
+        let model = self.models.get(at)?;
+        let features = self.setup.features.len();
+        let (entity, feature) = ((at / features) as u32, at % features);
+        let split = self.entities.is_live(entity).then(|| self.entities.split(entity));
+        Some((split, self.setup.features[feature], model, &self.setup.configs[feature]))
     }
 
     pub(crate) fn bytes(&self) -> u64 {

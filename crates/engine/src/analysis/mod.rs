@@ -2,7 +2,8 @@
 //!
 //! `door` is what callers see; `pipeline` drives the stages; `plan` is the job with its names resolved; `clock` says
 //! which buckets are open. A detector is one of `individual`, `population`, `rare`, `rare_population`, `circular`
-//! (times of day and week) and `geo`; they put `finding`s into a sink, from which `results` makes documents.
+//! (times of day and week) and `geo`; they put `finding`s into a sink, from which `results` makes documents. `forecast` reads
+//! the models of individual series.
 
 mod categories;
 mod circular;
@@ -11,6 +12,7 @@ mod detector;
 mod door;
 mod entities;
 mod finding;
+mod forecast;
 mod gatherer;
 mod geo;
 mod individual;
@@ -20,8 +22,10 @@ mod plan;
 mod population;
 mod rare;
 mod rare_population;
+mod reading;
 mod results;
 mod splitter;
 mod table;
 
 pub use door::{Analysis, Disposition};
+pub use forecast::{Forecast, ForecastPoint, ForecastRequest, ForecastSeries};

@@ -1,9 +1,9 @@
 //! The way of a record through the stages, and of a bucket to its results.
 
 use serde::{Deserialize, Serialize};
-use types::results::ResultType;
+use types::results::{ResultType, Split};
 use types::stats::{DataCounts, ModelSizeStats};
-use types::{BaseFunction, Job, TimestampMs};
+use types::{Job, TimestampMs};
 
 use super::categories::Categories;
 use super::clock::BucketClock;
@@ -11,15 +11,15 @@ use super::detector::DetectorState;
 use super::entities::SplitIds;
 use super::finding::{Sink, View};
 use super::gatherer::OpenBucket;
-use super::geo::position_of;
 use super::memory::Memory;
 use super::plan::{DetectorPlan, Plan};
+use super::reading::Reading;
 use super::results::Results;
 use super::splitter::{Columns, RecordIds, number_of, text_of};
 use super::table::NONE;
 use crate::calendar::Calendar;
 use crate::score::{CrowdHistory, Scale};
-use crate::{Context, Error, FieldValue, Output};
+use crate::{Annotation, Context, Error, FieldValue, Output};
 
 /// A bucket is sparse with less than this share of the usual records.
 const SPARSE_SHARE: f64 = 0.05;
@@ -41,6 +41,8 @@ pub(crate) struct Pipeline {
     crowd: CrowdHistory,
     memory: Memory,
     usual_events: f64,
+    /// End of the newest closed bucket: calendar events that start before it have shifted the models' clock.
+    shifted_until_ms: Option<i64>,
     #[serde(skip)]
     scratch: Scratch,
 }
@@ -97,6 +99,7 @@ impl Pipeline {
             crowd: CrowdHistory::default(),
             memory: Memory::default(),
             usual_events: 0.0,
+            shifted_until_ms: None,
             scratch: Scratch::default(),
         })
     }
@@ -133,6 +136,14 @@ impl Pipeline {
 
     pub(crate) fn counts_mut(&mut self) -> &mut DataCounts {
         &mut self.counts.0
+    }
+
+    pub(crate) fn detectors(&self) -> &[DetectorState] {
+        &self.detectors
+    }
+
+    pub(crate) fn columns(&self) -> &Columns {
+        &self.columns
     }
 
     /// Takes a record whose bucket is open.
@@ -246,9 +257,15 @@ impl Pipeline {
     fn close(&mut self, around: Surroundings<'_>, bucket: &OpenBucket, out: &mut Output) {
         let Surroundings { plan, context, calendar, scale } = around;
         let (start_ms, span_ms) = (bucket.start_s.saturating_mul(1000), plan.span_s * 1000);
-        let scheduled = calendar.scheduled(start_ms, start_ms.saturating_add(span_ms));
+        let end_ms = start_ms.saturating_add(span_ms);
+        let scheduled = calendar.scheduled(start_ms, end_ms);
         let mut sink = std::mem::take(&mut self.scratch.sink);
         sink.clear();
+        let shift_s = calendar.time_shift_s(self.shifted_until_ms.unwrap_or(start_ms), end_ms);
+        self.shifted_until_ms = Some(end_ms);
+        if shift_s != 0 {
+            self.shift_time(plan, bucket.start_s, shift_s, &mut sink);
+        }
         for (state, detector) in self.detectors.iter_mut().zip(&plan.detectors) {
             let view = View {
                 plan,
@@ -279,6 +296,20 @@ impl Pipeline {
         self.count_bucket(bucket);
         self.categories.take_changed(plan, false, &mut out.categories);
         self.tidy(plan, bucket.start_s, out);
+    }
+
+    fn shift_time(&mut self, plan: &Plan, start_s: i64, seconds: i64, sink: &mut Sink) {
+        for (state, detector) in self.detectors.iter_mut().zip(&plan.detectors) {
+            if state.shift_time(seconds) && plan.annotations {
+                sink.annotations.push(Annotation {
+                    time: TimestampMs(start_s.saturating_mul(1000)),
+                    end: TimestampMs(start_s.saturating_add(plan.span_s).saturating_mul(1000)),
+                    detector_index: detector.index,
+                    split: Split::default(),
+                    text: format!("Model shifted in time by {seconds} seconds, as a calendar event asks for"),
+                });
+            }
+        }
     }
 
     fn count_bucket(&mut self, bucket: &OpenBucket) {
@@ -427,36 +458,6 @@ impl Pipeline {
             stats.categorization_status = categories.categorization_status;
         }
         stats
-    }
-}
-
-/// What a detector reads off a record.
-#[derive(Clone, Copy, Debug)]
-enum Reading<'a> {
-    /// Only that there is one.
-    Nothing,
-    Number(f64),
-    Text(FieldValue<'a>),
-    Position(f64, f64),
-}
-
-impl<'a> Reading<'a> {
-    /// `None` when the record says nothing to the detector.
-    fn of(detector: &DetectorPlan, values: &[FieldValue<'a>], since_start_s: f64) -> Option<Self> {
-        if matches!(detector.base, BaseFunction::TimeOfDay | BaseFunction::TimeOfWeek) {
-            return Some(Self::Number(since_start_s));
-        }
-        let Some(field) = detector.field else { return Some(Self::Nothing) };
-        let value = values.get(field).copied()?;
-        match (detector.base, value) {
-            (_, FieldValue::Missing) => None,
-            (BaseFunction::DistinctCount | BaseFunction::InfoContent, value) => Some(Self::Text(value)),
-            (BaseFunction::LatLong, FieldValue::Str(text)) => {
-                position_of(text).map(|(latitude, longitude)| Self::Position(latitude, longitude))
-            }
-            (BaseFunction::LatLong, FieldValue::Num(_)) => None,
-            (_, value) => number_of(value).map(Self::Number),
-        }
     }
 }
 

@@ -194,6 +194,11 @@ impl Body {
         self.interval(cfg, &expected, (variance.sqrt() / reach).max(1.0))
     }
 
+    /// Sets the seasons' clock forward by `seconds`.
+    pub(super) fn shift_time(&mut self, cfg: &ModelConfig, seconds: i64) {
+        self.predictor.shift_time(cfg, -seconds);
+    }
+
     fn interval(&self, cfg: &ModelConfig, e: &Expectation, widen: f64) -> Prediction {
         let lowest = if cfg.kind == ValueKind::Count { 0.0 } else { f64::NEG_INFINITY };
         let typical = (self.predictor.base + e.slow + e.correction).max(lowest);

@@ -105,6 +105,14 @@ impl SeriesModel {
         }
     }
 
+    /// Sets the model's clock forward by `seconds`: what used to come at `t + seconds` is expected at `t`. A young series
+    /// has no season that could move.
+    pub fn shift_time(&mut self, cfg: &ModelConfig, seconds: i64) {
+        if let State::Grown(body) = &mut self.state {
+            body.shift_time(cfg, seconds);
+        }
+    }
+
     /// Bytes that the model takes, on the stack and on the heap.
     #[must_use]
     pub fn memory_bytes(&self) -> usize {

@@ -1,6 +1,7 @@
 //! The engine from outside: whole jobs, record by record.
 #![allow(clippy::unwrap_used, reason = "tests may panic")]
 
+mod forecast;
 mod functions;
 mod properties;
 mod rules;

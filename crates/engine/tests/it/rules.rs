@@ -2,13 +2,13 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use engine::{Context, Disposition, Output};
+use engine::{Analysis, Context, Disposition, Output};
 use serde_json::{Value, json};
 use types::TimestampMs;
 use types::calendar::CalendarEvent;
 use types::stats::MemoryStatus;
 
-use crate::support::{Cell, Noise, Run, strong};
+use crate::support::{Cell, Noise, Run, job, strong};
 
 const SPAN: i64 = 300;
 
@@ -193,4 +193,52 @@ fn summarised_records_weigh_what_they_stand_for() {
     let strong = strong(&out, 50.0);
     assert_eq!(strong.len(), 1);
     assert_eq!(strong[0].actual, Some(vec![5000.0]));
+}
+
+/// Surprises after a daily pattern came an hour earlier, with or without an event that says so.
+fn after_clock_change(shift: Option<i64>) -> Output {
+    const CHANGE: i64 = 24 * 12 * 10;
+    let event = CalendarEvent {
+        description: "summer time".into(),
+        start_time: TimestampMs(CHANGE * SPAN * 1000 + 1000),
+        end_time: TimestampMs((CHANGE + 1) * SPAN * 1000),
+        skip_result: false,
+        skip_model_update: false,
+        force_time_shift: shift,
+        calendar_id: None,
+        event_id: None,
+    };
+    let context = Context { filters: BTreeMap::new(), events: vec![event] };
+    let config = json!({
+        "bucket_span": "5m", "detectors": [{ "function": "mean", "field_name": "v" }],
+        "model_plot_config": { "enabled": true },
+    });
+    let mut run = Run::with_context(config.clone(), context.clone());
+    let mut noise = Noise::new(8);
+    for bucket in 0..CHANGE + 288 {
+        if bucket == CHANGE - 100 {
+            // What was shifted before a restart must not be shifted again, and what was not must be.
+            let state = run.analysis.snapshot();
+            run.analysis = Analysis::restore(&job(config.clone()), context.clone(), &state).unwrap();
+        }
+        let local = if bucket >= CHANGE { bucket + 12 } else { bucket };
+        let angle = (local % 288) as f64 / 288.0 * std::f64::consts::TAU;
+        run.push(bucket * SPAN, &[(500.0 + 100.0 * angle.sin() + noise.normal()).into()]);
+    }
+    run.finish()
+}
+
+#[test]
+fn a_forced_time_shift_moves_the_pattern_at_once() {
+    let worst = |out: &Output| {
+        let plots = out.model_plots.iter().rev().take(288);
+        plots.map(|plot| (plot.actual.unwrap() - plot.model_median).abs()).fold(0.0, f64::max)
+    };
+    let (blind, told) = (after_clock_change(None), after_clock_change(Some(3600)));
+    assert!(worst(&told) < 10.0 && worst(&blind) > 20.0, "{} {}", worst(&told), worst(&blind));
+    let shifts = |out: &Output| out.annotations.iter().filter(|a| a.text.contains("calendar event")).count();
+    assert_eq!((shifts(&told), shifts(&blind)), (1, 0));
+    let loud =
+        |out: &Output| out.buckets[2880..].iter().filter(|bucket| bucket.anomaly_score >= 25.0).count();
+    assert_eq!(loud(&told), 0, "{:?}", strong(&told, 25.0));
 }
