@@ -2,7 +2,7 @@
 CARGO ?= cargo
 TARGET ?= $(or $(CARGO_TARGET_DIR),target)
 
-.PHONY: demo test lint check bench quality fmt clean
+.PHONY: demo test clients binary lint check bench quality fmt clean
 
 demo: ## build the release binary and run the four demos, then keep serving
 	$(CARGO) build --release --locked --bin auspex
@@ -10,6 +10,14 @@ demo: ## build the release binary and run the four demos, then keep serving
 
 test: ## everything there is
 	$(CARGO) test --workspace --locked
+	$(MAKE) clients
+
+# The binary that the tests have built, without a second build in another profile or with other features.
+binary:
+	$(CARGO) test --workspace --locked --no-run
+
+clients: binary ## the official clients of four languages, each through one scenario
+	tests/clients/run.py $(TARGET)/debug/auspex
 
 lint: ## formatting and clippy, warnings are errors
 	$(CARGO) fmt --all --check
