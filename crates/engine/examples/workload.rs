@@ -1,6 +1,6 @@
 //! Generated workloads: records per CPU second, false alarms, bytes per series.
 //!
-//! `cargo run --release -p engine --example workload [metrics|population|rare|count] [scale]`
+//! `cargo run --release -p engine --example workload [metrics|many|quiet|count|population|rare] [scale]`
 #![allow(clippy::print_stdout, clippy::disallowed_types, reason = "a measuring tool")]
 
 use std::time::Instant;
@@ -39,6 +39,13 @@ fn cpu_seconds(start: Instant) -> f64 {
     ticks.map_or_else(|| start.elapsed().as_secs_f64(), |ticks| ticks / 100.0)
 }
 
+/// Largest resident size of this process so far.
+fn peak_kib() -> Option<u64> {
+    let status = std::fs::read_to_string("/proc/self/status").ok()?;
+    let line = status.lines().find(|line| line.starts_with("VmHWM"))?;
+    line.split_whitespace().nth(1)?.parse().ok()
+}
+
 fn main() {
     let arguments: Vec<String> = std::env::args().collect();
     let which = arguments.get(1).map_or("all", |which| which);
@@ -46,11 +53,34 @@ fn main() {
     let times = |n: f64| (n * scale) as i64;
     let names = |n: usize| (0..n).map(|i| format!("name-{i}")).collect::<Vec<_>>();
     let (thousand, many) = (names(1000), names(20_000));
+    let daily = |i: usize, bucket: i64| {
+        let phase = ((bucket + 37 * i as i64) % 288) as f64 / 288.0;
+        // A parabola in each half of the day costs less than a sine and has the same shape.
+        let x = 4.0 * phase - 2.0;
+        x * (2.0 - x.abs())
+    };
+    let normals: Vec<f64> = {
+        let mut noise = Noise(0x9e37_79b9);
+        (0..8192).map(|_| noise.normal()).collect()
+    };
+    let seasonal = |noise: &mut Noise, bucket: i64, i: usize| {
+        50.0 + 10.0 * daily(i, bucket) + 2.5 * normals[noise.below(normals.len())]
+    };
+    let mean = r#"{"bucket_span":"5m","detectors":[{"function":"mean","field_name":"v","partition_field_name":"k"}]}"#;
     if which == "all" || which == "metrics" {
-        let config =
-            r#"{"bucket_span":"5m","detectors":[{"function":"mean","field_name":"v","by_field_name":"k"}]}"#;
-        run("metrics: 1000 series, one record each", config, times(2000.0), 1000, |noise, _, i, cells| {
-            cells.extend([FieldValue::Num(50.0 + 5.0 * noise.normal()), FieldValue::Str(&thousand[i])]);
+        run("metrics: 1000 series", mean, times(2000.0), 1000, |noise, bucket, i, cells| {
+            cells.extend([FieldValue::Num(seasonal(noise, bucket, i)), FieldValue::Str(&thousand[i])]);
+        });
+    }
+    if which == "all" || which == "many" {
+        run("many: 10000 series", mean, times(300.0), 10_000, |noise, bucket, i, cells| {
+            cells.extend([FieldValue::Num(seasonal(noise, bucket, i)), FieldValue::Str(&many[i])]);
+        });
+    }
+    if which == "quiet" {
+        let names = names(1_000_000);
+        run("quiet: 1000000 series", mean, times(20.0), 1_000_000, |noise, bucket, i, cells| {
+            cells.extend([FieldValue::Num(seasonal(noise, bucket, i)), FieldValue::Str(&names[i])]);
         });
     }
     if which == "all" || which == "count" {
@@ -81,7 +111,9 @@ fn run<'n>(
     per_bucket: usize,
     record: impl Fn(&mut Noise, i64, usize, &mut Vec<FieldValue<'n>>),
 ) {
-    let body = format!(r#"{{"analysis_config":{config},"data_description":{{}}}}"#);
+    let body = format!(
+        r#"{{"analysis_config":{config},"data_description":{{}},"analysis_limits":{{"model_memory_limit":"8gb"}}}}"#
+    );
     let body: JobBody = serde_json::from_str(&body).expect("the configuration is valid JSON");
     let id = JobId::try_from("workload".to_owned()).expect("the id is valid");
     let job = body.into_job(id, TimestampMs(0)).expect("the job is valid");
@@ -104,8 +136,9 @@ fn run<'n>(
     let seconds = cpu_seconds(start) - before;
     let total = buckets as f64 * per_bucket as f64;
     let stats = analysis.size_stats(TimestampMs(0));
+    let peak_mib = peak_kib().unwrap_or(0) / 1024;
     println!(
-        "{name}: {total} records, {:.0} per CPU second; results {records}, ≥ 25: {minor}, ≥ 50: {major}; \
+        "{name}: {total} records, {:.0} per CPU second, peak {peak_mib} MiB; results {records}, ≥ 25: {minor}, ≥ 50: {major}; \
          buckets ≥ 50: {loud} of {buckets}; model {} KiB, snapshot {} KiB",
         total / seconds,
         stats.model_bytes / 1024,

@@ -99,6 +99,17 @@ pub struct ModelSizeStats {
     pub log_time: TimestampMs,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub timestamp: Option<TimestampMs>,
+    /// Series whose models are smaller than usual for want of memory; Auspex only, left out when there are none.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub compact_series_count: u64,
+    /// Series of which only a sketch is kept.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub sketched_series_count: u64,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde asks for a reference")]
+fn is_zero(number: &u64) -> bool {
+    *number == 0
 }
 
 impl ModelSizeStats {
@@ -126,6 +137,8 @@ impl ModelSizeStats {
             categorization_status: CategorizationStatus::Ok,
             log_time,
             timestamp: None,
+            compact_series_count: 0,
+            sketched_series_count: 0,
         }
     }
 

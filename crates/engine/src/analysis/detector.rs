@@ -8,11 +8,12 @@ use super::entities::{Entities, SplitIds};
 use super::finding::{Sink, View};
 use super::gatherer::Gather;
 use super::geo::Geo;
-use super::individual::{Individual, YOUNG_BYTES};
+use super::individual::Individual;
 use super::plan::{DetectorPlan, Plan};
 use super::population::Population;
 use super::rare::Rare;
 use super::rare_population::RarePopulation;
+use crate::model::Form;
 
 /// The models of one detector.
 #[derive(Debug, Serialize, Deserialize)]
@@ -157,6 +158,22 @@ impl DetectorState {
         }
     }
 
+    /// Changes the form of models until `bytes` have been freed, or taken; returns the bytes.
+    pub(crate) fn change_forms(&mut self, from: Form, to: Form, bytes: u64) -> u64 {
+        match self {
+            Self::Individual(state) => state.change_forms(from, to, bytes),
+            _ => 0,
+        }
+    }
+
+    /// Models by form, where there are such.
+    pub(crate) fn forms(&self) -> [u64; Form::COUNT] {
+        match self {
+            Self::Individual(state) => state.forms(),
+            _ => [0; Form::COUNT],
+        }
+    }
+
     /// Calls `visit` with the split of everything that is known.
     pub(crate) fn for_each_split(&self, mut visit: impl FnMut(SplitIds)) {
         self.entities().for_each_split(&mut visit);
@@ -168,7 +185,7 @@ impl DetectorState {
     /// What a new entity takes, roughly.
     pub(crate) fn entity_bytes(&self) -> u64 {
         match self {
-            Self::Individual(_) => u64::from(YOUNG_BYTES),
+            Self::Individual(state) => state.entity_bytes(),
             Self::Population(_) | Self::Rare(_) | Self::RarePopulation(_) => 100,
             Self::Circular(_) | Self::Geo(_) => 600,
         }

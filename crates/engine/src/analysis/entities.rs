@@ -37,6 +37,9 @@ const FREQUENT_SHARE: f64 = 0.8;
 const FREQUENT_FROM: i64 = 10;
 
 impl Entities {
+    /// Bytes of an entity.
+    pub(crate) const BYTES: usize = PAIR_BYTES + size_of::<Presence>();
+
     pub(crate) fn new(has_over: bool) -> Self {
         Self {
             groups: PairTable::default(),

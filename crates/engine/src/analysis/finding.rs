@@ -4,6 +4,7 @@ use types::results::{Explanation, GeoResults, ModelPlot};
 
 use super::entities::SplitIds;
 use super::gatherer::Gather;
+use super::memory::Room;
 use super::plan::{DetectorPlan, Plan};
 use super::splitter::Columns;
 use crate::calendar::Scheduled;
@@ -21,6 +22,8 @@ pub(crate) struct View<'a> {
     pub(crate) scheduled: &'a Scheduled,
     pub(crate) scale: &'a Scale,
     pub(crate) start_s: i64,
+    /// Memory into which models may grow.
+    pub(crate) room: Room,
     pub(crate) is_interim: bool,
 }
 

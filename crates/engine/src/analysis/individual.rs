@@ -7,18 +7,18 @@ use types::results::{Explanation, ModelPlot, ResultType};
 use super::entities::{Entities, SplitIds};
 use super::finding::{Finding, Sink, View};
 use super::gatherer::Gather;
+use super::memory::Room;
 use super::plan::{DetectorPlan, Plan, PlotPlan};
 use crate::Annotation;
 use crate::function::Feature;
-use crate::model::{Change, ModelConfig, Outcome, Prediction, Sample, SeriesModel, Side};
+use crate::model::{Change, Form, ModelConfig, Outcome, Prediction, Sample, SeriesModel, Side};
 
 /// Share from which on a penalty is told.
 const PENALTY_TOLD: f64 = 0.5;
-/// Bytes reserved for a series before its model is grown: what is promised to it must be there when it grows.
-pub(crate) const YOUNG_BYTES: u32 = 4096;
-/// Samples after which the size of a model is asked for, and again after so many.
-const GROWN_AT: u64 = 32;
-const MEASURE_EVERY: u64 = 256;
+/// Bytes of a series in the tables beside its model: sizes, and its place in the buckets that take records.
+const TABLE_BYTES: u64 = 4 + 64;
+/// Entities whose models are on their way while one is computed.
+const AHEAD: usize = 3;
 
 /// The models of all series of one detector.
 #[derive(Debug, Serialize, Deserialize)]
@@ -29,6 +29,8 @@ pub(crate) struct Individual {
     /// Bytes of each model.
     sizes: Vec<u32>,
     total_bytes: u64,
+    /// Models of live entities by [`Form`].
+    forms: [u64; Form::COUNT],
     #[serde(skip)]
     setup: Setup,
 }
@@ -39,6 +41,10 @@ struct Setup {
     features: &'static [Feature],
     /// By feature.
     configs: Vec<ModelConfig>,
+    /// Bytes of a young series. They are reserved from its beginning, so that samples cannot exceed the limit.
+    young_bytes: u32,
+    /// Bytes of grown models by feature: full, compact.
+    grown_bytes: Vec<[u64; 2]>,
 }
 
 impl Individual {
@@ -48,6 +54,7 @@ impl Individual {
             models: Vec::new(),
             sizes: Vec::new(),
             total_bytes: 0,
+            forms: [0; Form::COUNT],
             setup: Setup::default(),
         };
         individual.set_up(plan, detector);
@@ -63,7 +70,15 @@ impl Individual {
             types::Side::Low => Side::Low,
         };
         let config = |feature: &Feature| ModelConfig::new(plan.span_s as f64, feature.kind(), side);
-        self.setup = Setup { features, configs: features.iter().map(config).collect() };
+        let configs: Vec<ModelConfig> = features.iter().map(config).collect();
+        let bytes = |config: &ModelConfig, form| SeriesModel::bytes_of(config, form) as u64;
+        let grown = |config| [bytes(config, Form::Full), bytes(config, Form::Compact)];
+        self.setup = Setup {
+            features,
+            young_bytes: configs.first().map_or(0, |config| bytes(config, Form::Young) as u32),
+            grown_bytes: configs.iter().map(grown).collect(),
+            configs,
+        };
     }
 
     pub(crate) fn is_sound(&self) -> bool {
@@ -76,7 +91,10 @@ impl Individual {
     /// Judges and learns a bucket.
     pub(crate) fn close(&mut self, view: &View<'_>, gather: &Gather, sink: &mut Sink) {
         self.make_room();
-        for entity in self.judged(gather) {
+        let judged = self.judged(gather);
+        let bytes_before = self.total_bytes;
+        for (position, &entity) in judged.iter().enumerate() {
+            self.prefetch(view, &judged, position);
             let slot = gather.find(entity);
             if slot.is_some() {
                 self.entities.note(entity);
@@ -91,7 +109,19 @@ impl Individual {
                 let config = &self.setup.configs[feature];
                 let mut sample = sample;
                 sample.learn = self.may_learn(view, split, at, feature, &sample);
-                let outcome = self.models[at].step(config, &sample);
+                let outcome = match self.models[at].is_due_to_grow() {
+                    false => self.models[at].step(config, &sample),
+                    true => {
+                        let form = self.form_to_grow(
+                            feature,
+                            view.room,
+                            self.total_bytes.saturating_sub(bytes_before),
+                        );
+                        let outcome = self.models[at].step_as(config, &sample, form);
+                        self.count_form(Form::Young, self.models[at].form());
+                        outcome
+                    }
+                };
                 self.measure(at);
                 self.report(view, entity, split, slot, feature, &sample, &outcome, sink);
             }
@@ -103,6 +133,19 @@ impl Individual {
         let features = self.setup.features.len();
         for (at, model) in self.models.iter_mut().enumerate() {
             model.shift_time(&self.setup.configs[at % features], seconds);
+        }
+    }
+
+    /// Lets the models of the next entities come from memory while this one is computed.
+    fn prefetch(&self, view: &View<'_>, judged: &[u32], position: usize) {
+        let features = self.setup.features.len();
+        for depth in 0..AHEAD {
+            let Some(entity) = judged.get(position + AHEAD - depth) else { continue };
+            let at = *entity as usize * features;
+            let models = self.models.iter().skip(at).take(features);
+            for (model, config) in models.zip(&self.setup.configs) {
+                model.prefetch(config, view.start_s, depth);
+            }
         }
     }
 
@@ -139,20 +182,69 @@ impl Individual {
         while self.models.len() < wanted {
             let feature = self.models.len() % self.setup.features.len();
             self.models.push(SeriesModel::new(&self.setup.configs[feature]));
-            self.sizes.push(YOUNG_BYTES);
-            self.total_bytes += u64::from(YOUNG_BYTES);
+            self.sizes.push(self.setup.young_bytes);
+            self.total_bytes += u64::from(self.setup.young_bytes);
+            self.forms[Form::Young as usize] += 1;
         }
     }
 
-    /// Asks for the size of a model now and then. A copy is measured, since the spare room of a model depends on whether
-    /// it was restored, and sizes must not.
+    /// The form for which there is room, when the models have grown by `grown` bytes in this bucket.
+    fn form_to_grow(&self, feature: usize, room: Room, grown: u64) -> Form {
+        let [full, compact] = self.setup.grown_bytes[feature];
+        if grown + full <= room.full {
+            Form::Full
+        } else if grown + compact <= room.compact {
+            Form::Compact
+        } else {
+            Form::Sketch
+        }
+    }
+
+    fn count_form(&mut self, from: Form, to: Form) {
+        self.forms[from as usize] -= 1;
+        self.forms[to as usize] += 1;
+    }
+
+    /// Keeps the account of a model. Young ones are accounted for in full from the beginning.
     fn measure(&mut self, at: usize) {
-        let age = self.models[at].age_buckets();
-        if age == GROWN_AT || (age > GROWN_AT && age.is_multiple_of(MEASURE_EVERY)) {
-            let size = self.models[at].clone().memory_bytes() as u32;
+        let size = (self.models[at].memory_bytes() as u32).max(if self.models[at].form() == Form::Young {
+            self.setup.young_bytes
+        } else {
+            0
+        });
+        if size != self.sizes[at] {
             self.total_bytes = self.total_bytes + u64::from(size) - u64::from(self.sizes[at]);
             self.sizes[at] = size;
         }
+    }
+
+    /// Changes the form of models until `bytes` have been freed (or taken, when they become larger); the youngest
+    /// series go first, since the oldest know most. Returns the bytes.
+    pub(crate) fn change_forms(&mut self, from: Form, to: Form, bytes: u64) -> u64 {
+        let before = self.total_bytes;
+        let features = self.setup.features.len().max(1);
+        for at in (0..self.models.len()).rev() {
+            if self.forms[from as usize] == 0 || before.abs_diff(self.total_bytes) >= bytes {
+                break;
+            }
+            if self.models[at].form() == from && self.entities.is_live((at / features) as u32) {
+                self.models[at].change_form(to);
+                self.count_form(from, to);
+                self.measure(at);
+            }
+        }
+        before.abs_diff(self.total_bytes)
+    }
+
+    /// Models of live entities by [`Form`].
+    pub(crate) fn forms(&self) -> [u64; Form::COUNT] {
+        self.forms
+    }
+
+    /// What a new entity takes.
+    pub(crate) fn entity_bytes(&self) -> u64 {
+        let features = self.setup.features.len() as u64;
+        features * u64::from(self.setup.young_bytes) + TABLE_BYTES + Entities::BYTES as u64
     }
 
     fn sample(
@@ -251,10 +343,10 @@ impl Individual {
             let features = self.setup.features.len();
             for feature in 0..features {
                 let at = entity as usize * features + feature;
-                if let Some(model) = self.models.get_mut(at) {
-                    *model = SeriesModel::new(&self.setup.configs[feature]);
-                    self.total_bytes = self.total_bytes + u64::from(YOUNG_BYTES) - u64::from(self.sizes[at]);
-                    self.sizes[at] = YOUNG_BYTES;
+                if at < self.models.len() {
+                    self.count_form(self.models[at].form(), Form::Young);
+                    self.models[at] = SeriesModel::new(&self.setup.configs[feature]);
+                    self.measure(at);
                 }
             }
         }
@@ -280,7 +372,7 @@ impl Individual {
     }
 
     pub(crate) fn bytes(&self) -> u64 {
-        self.total_bytes + self.entities.bytes() as u64
+        self.total_bytes + self.entities.bytes() as u64 + u64::from(self.entities.ids()) * TABLE_BYTES
     }
 }
 

@@ -26,6 +26,7 @@ mod reading;
 mod results;
 mod splitter;
 mod table;
+mod upkeep;
 
 pub use door::{Analysis, Disposition};
 pub use forecast::{Forecast, ForecastPoint, ForecastRequest, ForecastSeries};

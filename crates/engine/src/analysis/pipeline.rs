@@ -1,8 +1,8 @@
 //! The way of a record through the stages, and of a bucket to its results.
 
 use serde::{Deserialize, Serialize};
-use types::results::{ResultType, Split};
-use types::stats::{DataCounts, ModelSizeStats};
+use types::results::Split;
+use types::stats::DataCounts;
 use types::{Job, TimestampMs};
 
 use super::categories::Categories;
@@ -12,11 +12,10 @@ use super::entities::SplitIds;
 use super::finding::{Sink, View};
 use super::gatherer::OpenBucket;
 use super::memory::Memory;
-use super::plan::{DetectorPlan, Plan};
+use super::plan::Plan;
 use super::reading::Reading;
 use super::results::Results;
 use super::splitter::{Columns, RecordIds, number_of, text_of};
-use super::table::NONE;
 use crate::calendar::Calendar;
 use crate::score::{CrowdHistory, Scale};
 use crate::{Annotation, Context, Error, FieldValue, Output};
@@ -25,21 +24,19 @@ use crate::{Annotation, Context, Error, FieldValue, Output};
 const SPARSE_SHARE: f64 = 0.05;
 /// Buckets over which the usual number of records is averaged.
 const USUAL_MEMORY: f64 = 50.0;
-/// Idle entities are looked for so many times in the prune window.
-const PRUNES_PER_WINDOW: i64 = 8;
 
 /// All that is saved.
 #[derive(Debug, Serialize, Deserialize)]
 pub(crate) struct Pipeline {
     pub(crate) clock: BucketClock,
-    counts: SavedCounts,
-    columns: Columns,
-    detectors: Vec<DetectorState>,
+    pub(super) counts: SavedCounts,
+    pub(super) columns: Columns,
+    pub(super) detectors: Vec<DetectorState>,
     /// Open buckets with records, by start.
-    open: Vec<OpenBucket>,
-    categories: Categories,
+    pub(super) open: Vec<OpenBucket>,
+    pub(super) categories: Categories,
     crowd: CrowdHistory,
-    memory: Memory,
+    pub(super) memory: Memory,
     usual_events: f64,
     /// End of the newest closed bucket: calendar events that start before it have shifted the models' clock.
     shifted_until_ms: Option<i64>,
@@ -69,7 +66,7 @@ pub(crate) struct Surroundings<'a> {
 
 /// Counts are saved as JSON: they leave out what they do not have, which the format of snapshots cannot express.
 #[derive(Debug)]
-struct SavedCounts(DataCounts);
+pub(crate) struct SavedCounts(pub(super) DataCounts);
 
 impl Serialize for SavedCounts {
     fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
@@ -275,9 +272,12 @@ impl Pipeline {
                 scheduled: &scheduled,
                 scale,
                 start_s: bucket.start_s,
+                room: self.memory.room(plan.limit_bytes),
                 is_interim: false,
             };
+            let before = state.bytes(detector);
             state.close(&view, view.gather(&bucket.gathers), &mut sink);
+            self.memory.settle(before, state.bytes(detector));
         }
         let crowds: Vec<usize> = self.detectors.iter().map(DetectorState::crowd).collect();
         let results = Results {
@@ -301,13 +301,9 @@ impl Pipeline {
     fn shift_time(&mut self, plan: &Plan, start_s: i64, seconds: i64, sink: &mut Sink) {
         for (state, detector) in self.detectors.iter_mut().zip(&plan.detectors) {
             if state.shift_time(seconds) && plan.annotations {
-                sink.annotations.push(Annotation {
-                    time: TimestampMs(start_s.saturating_mul(1000)),
-                    end: TimestampMs(start_s.saturating_add(plan.span_s).saturating_mul(1000)),
-                    detector_index: detector.index,
-                    split: Split::default(),
-                    text: format!("Model shifted in time by {seconds} seconds, as a calendar event asks for"),
-                });
+                let text =
+                    format!("Model shifted in time by {seconds} seconds, as a calendar event asks for");
+                sink.annotations.push(note(plan, start_s, detector.index, text));
             }
         }
     }
@@ -329,62 +325,6 @@ impl Pipeline {
         self.usual_events += gain * (events - self.usual_events);
     }
 
-    /// Forgets what is idle, and keeps the accounts.
-    fn tidy(&mut self, plan: &Plan, start_s: i64, out: &mut Output) {
-        let number = start_s.div_euclid(plan.span_s);
-        let is_soft = self.memory.status != types::stats::MemoryStatus::Ok;
-        let window = if is_soft { (plan.prune_buckets / 2).max(1) } else { plan.prune_buckets };
-        if number.rem_euclid((window / PRUNES_PER_WINDOW).max(1)) == 0 {
-            self.detectors.iter_mut().for_each(|state| state.prune(number.saturating_sub(window)));
-            self.forget_values(plan);
-        }
-        let detectors = self.detectors.iter().zip(&plan.detectors);
-        let models: u64 = detectors.map(|(state, detector)| state.bytes(detector)).sum();
-        let bytes = models + self.columns.bytes() as u64 + self.categories.bytes();
-        let should_report = self.memory.update(bytes, plan.limit_bytes);
-        self.categories.set_may_grow(self.memory.may_grow());
-        if should_report {
-            let end_s = start_s.saturating_add(plan.span_s);
-            let stats = self.size_stats(plan, TimestampMs(end_s.saturating_mul(1000)));
-            out.size_stats.push(stats);
-        }
-    }
-
-    /// Forgets the values that no entity and no open bucket has.
-    fn forget_values(&mut self, plan: &Plan) {
-        let mut used: Vec<Vec<u32>> = vec![Vec::new(); plan.fields.len() + 1];
-        let mut mark = |column: Option<usize>, id: u32| {
-            if let (Some(column), true) = (column, id != NONE) {
-                used[column].push(id);
-            }
-        };
-        for (state, detector) in self.detectors.iter().zip(&plan.detectors) {
-            state.for_each_split(|split| {
-                mark(detector.partition, split.partition);
-                mark(detector.by, split.by);
-                mark(detector.over, split.over);
-            });
-            if matches!(state, DetectorState::RarePopulation(_)) {
-                for gather in self.open.iter().map(|bucket| &bucket.gathers[detector.index]) {
-                    (0..gather.entities.len()).for_each(|slot| mark(detector.over, gather.pair(slot).1));
-                }
-            }
-        }
-        for bucket in &self.open {
-            bucket.for_each_value(|influencer, id| {
-                let column = plan.influencers[influencer].column;
-                mark(plan.lasting[column].then_some(column), id);
-            });
-        }
-        for (column, used) in used.iter_mut().enumerate().filter(|(column, _)| plan.lasting[*column]) {
-            used.sort_unstable();
-            used.dedup();
-            if used.len() < self.columns.live(column) {
-                self.columns.retain(column, |id| used.binary_search(&id).is_ok());
-            }
-        }
-    }
-
     /// Results of the open buckets; changes nothing.
     pub(crate) fn interim(&self, around: Surroundings<'_>, out: &mut Output) {
         let Surroundings { plan, context, calendar, scale } = around;
@@ -403,6 +343,7 @@ impl Pipeline {
                     scheduled: &scheduled,
                     scale,
                     start_s,
+                    room: self.memory.room(plan.limit_bytes),
                     is_interim: true,
                 };
                 state.interim(&view, view.gather(&bucket.gathers), &mut sink);
@@ -430,34 +371,16 @@ impl Pipeline {
     pub(crate) fn write_categories(&mut self, plan: &Plan, out: &mut Output) {
         self.categories.take_changed(plan, true, &mut out.categories);
     }
+}
 
-    pub(crate) fn size_stats(&self, plan: &Plan, log_time: TimestampMs) -> ModelSizeStats {
-        let values = |column: fn(&DetectorPlan) -> Option<usize>| -> u64 {
-            plan.detectors.iter().filter_map(column).map(|column| self.columns.live(column) as u64).sum()
-        };
-        let mut stats = ModelSizeStats {
-            result_type: ResultType::ModelSizeStats,
-            model_bytes: self.memory.bytes,
-            peak_model_bytes: self.memory.peak_bytes,
-            model_bytes_exceeded: self.memory.exceeded(plan.limit_bytes),
-            total_by_field_count: values(|detector| detector.by),
-            total_over_field_count: values(|detector| detector.over),
-            total_partition_field_count: values(|detector| detector.partition),
-            bucket_allocation_failures_count: self.memory.failures,
-            memory_status: self.memory.status,
-            timestamp: self.counts.0.latest_bucket_timestamp,
-            ..ModelSizeStats::empty(&plan.job_id, plan.limit_bytes, log_time)
-        };
-        if let Some(categories) = self.categories.stats() {
-            stats.categorized_doc_count = categories.categorized_doc_count;
-            stats.total_category_count = categories.total_category_count;
-            stats.frequent_category_count = categories.frequent_category_count;
-            stats.rare_category_count = categories.rare_category_count;
-            stats.dead_category_count = categories.dead_category_count;
-            stats.failed_category_count = categories.failed_category_count;
-            stats.categorization_status = categories.categorization_status;
-        }
-        stats
+/// An annotation of all series of a detector.
+pub(super) fn note(plan: &Plan, start_s: i64, detector_index: usize, text: String) -> Annotation {
+    Annotation {
+        time: TimestampMs(start_s.saturating_mul(1000)),
+        end: TimestampMs(start_s.saturating_add(plan.span_s).saturating_mul(1000)),
+        detector_index,
+        split: Split::default(),
+        text,
     }
 }
 

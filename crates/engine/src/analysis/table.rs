@@ -59,26 +59,34 @@ impl Probe {
 /// Texts ↔ ids. Ids of forgotten texts are given again.
 #[derive(Clone, Debug)]
 pub(crate) struct Interner {
-    names: Vec<Box<str>>,
+    /// All texts, one after the other: a new one seldom needs an allocation.
+    text: String,
+    places: Vec<Place>,
     hashes: Vec<u64>,
     free: Vec<u32>,
     probe: Probe,
     hasher: ahash::RandomState,
-    text_bytes: usize,
 }
 
-/// Bytes for each text beside the text itself.
-const NAME_BYTES: usize = 16 + 8 + 8 + 4;
+/// Where a text lies.
+#[derive(Clone, Copy, Debug, Default)]
+struct Place {
+    start: u32,
+    length: u32,
+}
+
+/// Bytes for each text beside the text itself: its place, its hash, and its share of the probe.
+const NAME_BYTES: usize = size_of::<Place>() + 8 + 16;
 
 impl Default for Interner {
     fn default() -> Self {
         Self {
-            names: Vec::new(),
+            text: String::new(),
+            places: Vec::new(),
             hashes: Vec::new(),
             free: Vec::new(),
             probe: Probe::default(),
             hasher: ahash::RandomState::with_seeds(0x1405, 0x7b1d, 0x51f0, 0x2c3b),
-            text_bytes: 0,
         }
     }
 }
@@ -96,41 +104,57 @@ impl Interner {
         if known.is_some() || !may_grow {
             return known;
         }
+        let place = self.store(name)?;
         let id = match self.free.pop() {
             Some(id) => {
-                self.names[id as usize] = name.into();
+                self.places[id as usize] = place;
                 self.hashes[id as usize] = hash;
                 id
             }
             None => {
-                self.names.push(name.into());
+                self.places.push(place);
                 self.hashes.push(hash);
-                self.names.len() as u32 - 1
+                self.places.len() as u32 - 1
             }
         };
-        self.text_bytes += name.len();
         let hashes = &self.hashes;
         self.probe.insert(hash, id, |id| hashes[id as usize]);
         Some(id)
     }
 
+    /// `None` when there are 4 GiB of text.
+    fn store(&mut self, name: &str) -> Option<Place> {
+        let start = u32::try_from(self.text.len()).ok()?;
+        let length = u32::try_from(name.len()).ok()?;
+        self.text.push_str(name);
+        Some(Place { start, length })
+    }
+
     fn find(&self, hash: u64, name: &str) -> Option<u32> {
-        self.probe.find(hash, |id| self.hashes[id as usize] == hash && *self.names[id as usize] == *name)
+        self.probe.find(hash, |id| self.hashes[id as usize] == hash && self.name(id) == name)
     }
 
     /// The text; empty for [`NONE`].
     pub(crate) fn name(&self, id: u32) -> &str {
-        self.names.get(id as usize).map_or("", |name| name)
+        self.places.get(id as usize).map_or("", |place| {
+            &self.text[place.start as usize..place.start as usize + place.length as usize]
+        })
     }
 
     /// Forgets the texts for which `is_used` is false.
     pub(crate) fn retain(&mut self, is_used: impl Fn(u32) -> bool) {
-        let mut is_free = vec![false; self.names.len()];
+        let mut is_free = vec![false; self.places.len()];
         self.free.iter().for_each(|id| is_free[*id as usize] = true);
-        for (id, name) in self.names.iter_mut().enumerate() {
-            if !is_free[id] && !is_used(id as u32) {
-                self.text_bytes -= name.len();
-                *name = "".into();
+        let old = std::mem::take(&mut self.text);
+        for (id, is_free) in is_free.into_iter().enumerate() {
+            let Place { start, length } = std::mem::take(&mut self.places[id]);
+            if is_free {
+                continue;
+            }
+            if is_used(id as u32) {
+                self.places[id] = Place { start: self.text.len() as u32, length };
+                self.text.push_str(&old[start as usize..start as usize + length as usize]);
+            } else {
                 self.free.push(id as u32);
             }
         }
@@ -139,28 +163,29 @@ impl Interner {
 
     /// Forgets everything, keeping the room.
     pub(crate) fn clear(&mut self) {
-        self.names.clear();
+        self.text.clear();
+        self.places.clear();
         self.hashes.clear();
         self.free.clear();
         self.probe.clear();
-        self.text_bytes = 0;
     }
 
     pub(crate) fn live(&self) -> usize {
-        self.names.len() - self.free.len()
+        self.places.len() - self.free.len()
     }
 
     pub(crate) fn bytes(&self) -> usize {
-        self.text_bytes + self.names.len() * NAME_BYTES
+        self.text.len() + self.places.len() * NAME_BYTES
     }
 
     fn rebuild(&mut self) {
-        let mut is_free = vec![false; self.names.len()];
+        let mut is_free = vec![false; self.places.len()];
         self.free.iter().for_each(|id| is_free[*id as usize] = true);
         self.probe = Probe::default();
-        self.hashes = self.names.iter().map(|name| self.hasher.hash_one(&**name)).collect();
+        let hash = |id: usize| self.hasher.hash_one(self.name(id as u32));
+        self.hashes = (0..self.places.len()).map(hash).collect();
         let hashes = &self.hashes;
-        for id in (0..self.names.len()).filter(|id| !is_free[*id]) {
+        for id in (0..self.places.len()).filter(|id| !is_free[*id]) {
             self.probe.insert(hashes[id], id as u32, |id| hashes[id as usize]);
         }
     }
@@ -168,7 +193,8 @@ impl Interner {
 
 impl Serialize for Interner {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        (&self.names, &self.free).serialize(serializer)
+        let names: Vec<&str> = (0..self.places.len()).map(|id| self.name(id as u32)).collect();
+        (names, &self.free).serialize(serializer)
     }
 }
 
@@ -178,8 +204,11 @@ impl<'de> Deserialize<'de> for Interner {
         if free.iter().any(|id| *id as usize >= names.len()) {
             return Err(de::Error::custom("free ids of texts are out of range"));
         }
-        let text_bytes = names.iter().map(|name| name.len()).sum();
-        let mut interner = Self { names, free, text_bytes, ..Self::default() };
+        let mut interner = Self { free, ..Self::default() };
+        for name in names {
+            let place = interner.store(&name).ok_or_else(|| de::Error::custom("there is too much text"))?;
+            interner.places.push(place);
+        }
         interner.rebuild();
         Ok(interner)
     }

@@ -1,5 +1,7 @@
 //! The full model of one series: one step is predict, judge by all views, learn, join.
 
+mod size;
+
 use super::change::{self, RECENT};
 use super::config::{ModelConfig, Side, ValueKind};
 use super::outcome::{Change, Outcome, Prediction, Sample};
@@ -110,13 +112,6 @@ impl Body {
 
     pub(super) fn last_time_s(&self) -> i64 {
         self.last_s
-    }
-
-    pub(super) fn memory_bytes(&self) -> usize {
-        size_of::<Self>()
-            + self.predictor.memory_bytes()
-            + self.views.memory_bytes()
-            + self.shape.memory_bytes()
     }
 
     /// Judges and learns one clean sample.
@@ -406,14 +401,14 @@ fn sum(values: &[f32]) -> f64 {
 
 /// Smallest and largest of a number of values.
 #[derive(Clone, Copy, Debug, Default, Serialize, Deserialize)]
-struct Range {
+pub(super) struct Range {
     lowest: f64,
     highest: f64,
     count: u32,
 }
 
 impl Range {
-    fn learn(&mut self, x: f64) {
+    pub(super) fn learn(&mut self, x: f64) {
         if self.count == 0 {
             (self.lowest, self.highest) = (x, x);
         }
@@ -423,7 +418,7 @@ impl Range {
     }
 
     /// How far `x` lies outside, on a logarithmic scale; nothing before there are enough values.
-    fn excess(&self, enough: f64, x: f64, floor: f64) -> Surprise {
+    pub(super) fn excess(&self, enough: f64, x: f64, floor: f64) -> Surprise {
         let out = if x > self.highest { x - self.highest } else { (x - self.lowest).min(0.0) };
         if out == 0.0 || f64::from(self.count) <= enough {
             return Surprise::default();
@@ -461,7 +456,7 @@ fn one_sided(side: Side, s: &[Surprise; VIEWS], r: &Residuals) -> [f64; VIEWS] {
 
 /// Chance that a bucket has a joined surprise of at least `s`: a straight line in the logarithm, measured on simulated
 /// clean series of several families (`docs/engine.md`).
-fn probability(s: f64) -> f64 {
+pub(super) fn probability(s: f64) -> f64 {
     const FREE: f64 = 0.6;
     const SLOPE: f64 = 1.15;
     (-SLOPE * (s - FREE).max(0.0) * std::f64::consts::LN_10).exp().clamp(f64::MIN_POSITIVE, 1.0)

@@ -8,11 +8,13 @@
 mod body;
 mod change;
 mod config;
+mod form;
 mod outcome;
 mod predict;
 mod season;
 mod series;
 mod shape;
+mod sketch;
 mod trend;
 mod verdict;
 mod views;
@@ -21,5 +23,6 @@ mod views;
 mod tests;
 
 pub use config::{ModelConfig, Side, Tuning, ValueKind};
+pub use form::Form;
 pub use outcome::{Change, Outcome, Prediction, Sample, severity};
 pub use series::SeriesModel;

@@ -5,7 +5,7 @@
 
 use super::config::ModelConfig;
 use super::season::{Season, SeasonGrid};
-use crate::stats::RobustScale;
+use crate::stats::{RobustScale, prefetch_value};
 use serde::{Deserialize, Serialize};
 
 /// Residuals over this many scales make a run.
@@ -39,6 +39,8 @@ pub(super) struct Predictor {
     level_error: RobustScale,
     day: Option<Box<Season>>,
     week: Option<Box<Season>>,
+    /// No profile of the week, to save memory.
+    pub(super) is_compact: bool,
     mean: f64,
     variance: f64,
     last_residual: f64,
@@ -60,6 +62,7 @@ impl Predictor {
             level_error: RobustScale::default(),
             day: cfg.day.as_ref().map(|g| Box::new(Season::new(g, time_s))),
             week: None,
+            is_compact: false,
             mean: 0.0,
             variance: 0.0,
             last_residual: 0.0,
@@ -185,7 +188,7 @@ impl Predictor {
         if let (Some(season), Some(grid)) = (self.day.as_deref_mut(), cfg.day.as_ref()) {
             season.learn(grid, time_s, x, clip, t.season_gain, memory);
         }
-        if self.week.is_none() && time_s.saturating_sub(self.first_s) >= WEEK_FROM_S {
+        if self.week.is_none() && !self.is_compact && time_s.saturating_sub(self.first_s) >= WEEK_FROM_S {
             self.week = cfg.week.as_ref().map(|g| Box::new(Season::new(g, time_s)));
         }
         if let (Some(season), Some(grid)) = (self.week.as_deref_mut(), cfg.week.as_ref()) {
@@ -230,6 +233,29 @@ impl Predictor {
         self.run_side = 0;
         self.last_residual = 0.0;
         self.fast = 0.0;
+    }
+
+    /// Drops the profile of the week and makes no new one, or allows it again.
+    pub(super) fn set_compact(&mut self, is_compact: bool) {
+        self.is_compact = is_compact;
+        if is_compact {
+            self.week = None;
+        }
+    }
+
+    /// The level and its error, without a season.
+    pub(super) fn level(&self) -> (f64, RobustScale) {
+        (self.base + self.level, self.level_error)
+    }
+
+    /// Asks for the seasons.
+    pub(super) fn prefetch(&self) {
+        [&self.day, &self.week].into_iter().flatten().for_each(|season| prefetch_value(&**season));
+    }
+
+    /// Asks for the seasons' bins of a time, once the seasons are there.
+    pub(super) fn prefetch_bins(&self, cfg: &ModelConfig, time_s: i64) {
+        self.seasons(cfg).for_each(|(season, grid)| season.prefetch(grid, time_s));
     }
 
     pub(super) fn memory_bytes(&self) -> usize {

@@ -1,6 +1,6 @@
 //! A periodic profile: the usual deviation from the level at each phase of a day or a week.
 
-use crate::stats::RobustScale;
+use crate::stats::{RobustScale, prefetch_value};
 use serde::{Deserialize, Serialize};
 
 /// Bins of a period, shared by all series of a detector.
@@ -21,6 +21,11 @@ struct Place {
 }
 
 impl SeasonGrid {
+    /// Bytes of a profile on this grid.
+    pub(super) fn profile_bytes(&self) -> usize {
+        size_of::<Season>() + self.bins * (size_of::<i16>() + size_of::<u8>())
+    }
+
     /// A grid of at most `bins_max` bins; `None` when the period has fewer than four buckets.
     pub(super) fn new(period_s: i64, span_s: f64, bins_max: u16) -> Option<Self> {
         let slots = (period_s as f64 / span_s).round();
@@ -191,7 +196,14 @@ impl Season {
         self.offset = self.offset * factor + centre * (1.0 - factor);
     }
 
+    /// Asks for the bins of a time.
+    pub(super) fn prefetch(&self, grid: &SeasonGrid, time_s: i64) {
+        let bin = grid.place(time_s).a;
+        prefetch_value(&self.profile[bin]);
+        prefetch_value(&self.visits[bin]);
+    }
+
     pub(super) fn memory_bytes(&self) -> usize {
-        self.profile.capacity() * size_of::<i16>() + self.visits.capacity()
+        self.profile.len() * size_of::<i16>() + self.visits.len()
     }
 }

@@ -2,11 +2,17 @@
 
 use super::body::Body;
 use super::config::{ModelConfig, ValueKind};
+use super::form::Form;
 use super::outcome::{Outcome, Prediction, Sample};
+use super::sketch::Sketch;
+use crate::stats::{Histograms, prefetch, prefetch_value};
 use serde::{Deserialize, Serialize};
 
 /// Samples after which a series gets a full model, by replaying them.
 const YOUNG: usize = 24;
+
+/// Room for samples of a young series is made in steps of so many.
+const SEEN_STEP: usize = 4;
 
 /// Values beyond this are cut off, so that squares and 32-bit profiles stay finite.
 const LARGEST: f64 = 1e30;
@@ -24,6 +30,7 @@ struct Seen {
 enum State {
     Young { first_s: i64, seen: Vec<Seen> },
     Grown(Box<Body>),
+    Sketch(Box<Sketch>),
 }
 
 /// The model of one univariate series. Its state is bit for bit the same after serialising and restoring.
@@ -42,6 +49,11 @@ impl SeriesModel {
     /// Judges a sample by what was known before it, then learns it (unless the sample says otherwise). Samples come
     /// in the order of time, at most one for each bucket.
     pub fn step(&mut self, cfg: &ModelConfig, sample: &Sample) -> Outcome {
+        self.step_as(cfg, sample, Form::Full)
+    }
+
+    /// As [`Self::step`]; a young series that has enough samples grows into this form.
+    pub fn step_as(&mut self, cfg: &ModelConfig, sample: &Sample, form: Form) -> Outcome {
         if !sample.learn {
             return self.evaluate(cfg, sample);
         }
@@ -50,6 +62,7 @@ impl SeriesModel {
         };
         match &mut self.state {
             State::Grown(body) => body.step(cfg, &sample),
+            State::Sketch(sketch) => sketch.step(cfg, &sample),
             State::Young { first_s, seen } => {
                 if seen.is_empty() {
                     *first_s = sample.time_s;
@@ -58,14 +71,13 @@ impl SeriesModel {
                     let outcome = young_outcome(seen, cfg, &sample);
                     let after_s = sample.time_s.saturating_sub(*first_s).clamp(0, i64::from(u32::MAX)) as u32;
                     if seen.len() == seen.capacity() {
-                        seen.reserve_exact(4);
+                        seen.reserve_exact(SEEN_STEP);
                     }
                     seen.push(Seen { value: sample.value, after_s, weight: sample.weight as f32 });
                     return outcome;
                 }
-                let mut body = Box::new(grow(cfg, *first_s, seen, &sample));
-                let outcome = body.step(cfg, &sample);
-                self.state = State::Grown(body);
+                let (state, outcome) = grow(cfg, *first_s, seen, &sample, form);
+                self.state = state;
                 outcome
             }
         }
@@ -84,6 +96,7 @@ impl SeriesModel {
                 outcome.change = None;
                 outcome
             }
+            State::Sketch(sketch) => sketch.clone().step(cfg, &sample),
         }
     }
 
@@ -93,6 +106,7 @@ impl SeriesModel {
         match &self.state {
             State::Young { seen, .. } => young_prediction(seen, cfg),
             State::Grown(body) => body.predict(cfg, time_s),
+            State::Sketch(sketch) => sketch.predict(cfg),
         }
     }
 
@@ -102,6 +116,7 @@ impl SeriesModel {
         match &self.state {
             State::Young { seen, .. } => young_prediction(seen, cfg),
             State::Grown(body) => body.forecast(cfg, time_s),
+            State::Sketch(sketch) => sketch.predict(cfg),
         }
     }
 
@@ -113,14 +128,69 @@ impl SeriesModel {
         }
     }
 
-    /// Bytes that the model takes, on the stack and on the heap.
+    /// The form that it has.
+    #[must_use]
+    pub fn form(&self) -> Form {
+        match &self.state {
+            State::Young { .. } => Form::Young,
+            State::Grown(body) if body.is_compact() => Form::Compact,
+            State::Grown(_) => Form::Full,
+            State::Sketch(_) => Form::Sketch,
+        }
+    }
+
+    /// Does the next sample make a young series grow?
+    #[must_use]
+    pub fn is_due_to_grow(&self) -> bool {
+        matches!(&self.state, State::Young { seen, .. } if seen.len() + 1 >= YOUNG)
+    }
+
+    /// Makes a grown model smaller, or a compact one full again. Nothing else changes its form: young series grow by
+    /// samples, and what a sketch has forgotten does not come back.
+    pub fn change_form(&mut self, form: Form) {
+        match (&mut self.state, form) {
+            (State::Grown(body), Form::Full | Form::Compact) => body.set_compact(form == Form::Compact),
+            (State::Grown(body), Form::Sketch) => {
+                let sketch = Sketch::of(body.essence());
+                self.state = State::Sketch(Box::new(sketch));
+            }
+            (State::Grown(_), Form::Young) | (State::Young { .. } | State::Sketch(_), _) => {}
+        }
+    }
+
+    /// Bytes that the model takes, itself and on the heap. Depends on its state only, not on how it came to be.
     #[must_use]
     pub fn memory_bytes(&self) -> usize {
         size_of::<Self>()
             + match &self.state {
-                State::Young { seen, .. } => seen.capacity() * size_of::<Seen>(),
+                State::Young { seen, .. } => seen.len().next_multiple_of(SEEN_STEP) * size_of::<Seen>(),
                 State::Grown(body) => body.memory_bytes(),
+                State::Sketch(sketch) => sketch.memory_bytes(),
             }
+    }
+
+    /// Bytes of a model in this form, fully grown, as far as that can be said beforehand.
+    #[must_use]
+    pub fn bytes_of(cfg: &ModelConfig, form: Form) -> usize {
+        size_of::<Self>()
+            + match form {
+                Form::Young => YOUNG.next_multiple_of(SEEN_STEP) * size_of::<Seen>(),
+                Form::Full | Form::Compact => Body::bytes_of(cfg, form),
+                Form::Sketch => size_of::<Sketch>() + Histograms::bytes_with(1, 32),
+            }
+    }
+
+    /// Tells the processor that a step at `time_s` comes soon. A model hangs together by pointers, so that this takes
+    /// three calls, for the `depth` 0 to 2, each some time after the one before. Has no effect but on time.
+    pub fn prefetch(&self, cfg: &ModelConfig, time_s: i64, depth: usize) {
+        match (&self.state, depth) {
+            (State::Young { seen, .. }, 0) => prefetch(seen),
+            (State::Grown(body), 0) => prefetch_value(&**body),
+            (State::Sketch(sketch), 0) => prefetch_value(&**sketch),
+            (State::Grown(body), 1) => body.prefetch(),
+            (State::Grown(body), 2) => body.prefetch_bins(cfg, time_s),
+            _ => {}
+        }
     }
 
     /// Number of buckets learnt.
@@ -129,6 +199,7 @@ impl SeriesModel {
         match &self.state {
             State::Young { seen, .. } => seen.len() as u64,
             State::Grown(body) => u64::from(body.age()),
+            State::Sketch(sketch) => u64::from(sketch.age()),
         }
     }
 
@@ -140,6 +211,7 @@ impl SeriesModel {
                 seen.last().map(|s| first_s.saturating_add(i64::from(s.after_s)))
             }
             State::Grown(body) => Some(body.last_time_s()),
+            State::Sketch(sketch) => Some(sketch.last_time_s()),
         }
     }
 }
@@ -157,7 +229,8 @@ fn clean(cfg: &ModelConfig, sample: &Sample) -> Option<Sample> {
     Some(Sample { value, weight, ..*sample })
 }
 
-fn grow(cfg: &ModelConfig, first_s: i64, seen: &[Seen], next: &Sample) -> Body {
+/// The model that a young series becomes, and the verdict on the sample that made it grow.
+fn grow(cfg: &ModelConfig, first_s: i64, seen: &[Seen], next: &Sample, form: Form) -> (State, Outcome) {
     let at = |s: &Seen| Sample {
         time_s: first_s.saturating_add(i64::from(s.after_s)),
         value: s.value,
@@ -165,11 +238,21 @@ fn grow(cfg: &ModelConfig, first_s: i64, seen: &[Seen], next: &Sample) -> Body {
         learn: true,
     };
     let first = seen.first().map_or(*next, at);
-    let mut body = Body::new(cfg, first.time_s, first.value);
+    if form == Form::Sketch {
+        let mut sketch = Box::new(Sketch::new(first.value));
+        seen.iter().for_each(|s| {
+            sketch.step(cfg, &at(s));
+        });
+        let outcome = sketch.step(cfg, next);
+        return (State::Sketch(sketch), outcome);
+    }
+    let mut body = Box::new(Body::new(cfg, first.time_s, first.value));
+    body.set_compact(form == Form::Compact);
     for s in seen {
         body.step(cfg, &at(s));
     }
-    body
+    let outcome = body.step(cfg, next);
+    (State::Grown(body), outcome)
 }
 
 /// Median, and an interval from the median absolute deviation.

@@ -3,6 +3,7 @@
 //! Values are kept as fixed-point numbers, so that running sums are exact and never drift.
 
 use super::config::ModelConfig;
+use crate::stats::prefetch;
 use serde::{Deserialize, Serialize};
 
 /// Features: means over 1, 4, 16 and 64 values, standard deviation over 16 and 64, mean absolute step over 16.
@@ -15,6 +16,9 @@ const RING: usize = 128;
 
 /// Prototypes compared at a time; room for them is made in this step.
 const LANES: usize = 8;
+
+/// Prototypes of a compact model.
+pub(super) const COMPACT_PROTOTYPES: usize = LANES;
 
 /// Most prototypes that a configuration can ask for.
 pub(super) const PROTOTYPES_MAX: usize = 128;
@@ -47,6 +51,7 @@ pub(super) struct Shape {
     prototypes: Vec<i16>,
     uses: Vec<f32>,
     capacity: u16,
+    is_compact: bool,
 }
 
 impl Shape {
@@ -63,6 +68,7 @@ impl Shape {
             prototypes: Vec::new(),
             uses: Vec::new(),
             capacity: 0,
+            is_compact: false,
         }
     }
 
@@ -99,9 +105,39 @@ impl Shape {
         f64::from(distance)
     }
 
+    /// Bytes on the heap with this number of prototypes.
+    pub(super) fn bytes_with(prototypes: usize) -> usize {
+        let each = FEATURES * size_of::<i16>() + size_of::<f32>();
+        RING * size_of::<i16>() + prototypes.next_multiple_of(LANES) * each
+    }
+
+    /// Keeps at most [`COMPACT_PROTOTYPES`] from now on, those that were met most often, or as many as usual again.
+    pub(super) fn set_compact(&mut self, is_compact: bool) {
+        self.is_compact = is_compact;
+        if !is_compact || self.uses.len() <= COMPACT_PROTOTYPES {
+            return;
+        }
+        let mut kept: Vec<usize> = (0..self.uses.len()).collect();
+        kept.sort_by(|a, b| self.uses[*b].total_cmp(&self.uses[*a]).then(a.cmp(b)));
+        kept.truncate(COMPACT_PROTOTYPES);
+        kept.sort_unstable();
+        let old = usize::from(self.capacity);
+        let column = |k: usize| kept.iter().map(move |at| k * old + at);
+        self.prototypes = (0..FEATURES).flat_map(column).map(|at| self.prototypes[at]).collect();
+        self.uses = kept.iter().map(|at| self.uses[*at]).collect();
+        self.capacity = COMPACT_PROTOTYPES as u16;
+    }
+
+    /// Asks for what the next step reads.
+    pub(super) fn prefetch(&self) {
+        prefetch(&self.ring);
+        prefetch(&self.prototypes);
+        prefetch(&self.uses);
+    }
+
     pub(super) fn memory_bytes(&self) -> usize {
-        (self.ring.capacity() + self.prototypes.capacity()) * size_of::<i16>()
-            + self.uses.capacity() * size_of::<f32>()
+        (self.ring.len() + self.prototypes.len()) * size_of::<i16>()
+            + usize::from(self.capacity) * size_of::<f32>()
     }
 
     fn fill(&mut self, fixed: i16) {
@@ -176,7 +212,8 @@ impl Shape {
             return;
         }
         let used = self.uses.len();
-        if used < usize::from(cfg.tuning.prototypes).min(PROTOTYPES_MAX) {
+        let most = if self.is_compact { COMPACT_PROTOTYPES } else { PROTOTYPES_MAX };
+        if used < usize::from(cfg.tuning.prototypes).min(most) {
             if used == usize::from(self.capacity) {
                 self.reserve(used + LANES);
             }

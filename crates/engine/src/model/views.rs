@@ -114,6 +114,15 @@ impl Views {
         weight >= 200.0 && self.histograms.below(view, log_position(NEAR)) < 0.08 * weight
     }
 
+    /// The history of one view alone.
+    pub(super) fn history(&self, view: usize) -> Histograms {
+        self.histograms.of_view(view)
+    }
+
+    pub(super) fn prefetch(&self) {
+        self.histograms.prefetch();
+    }
+
     pub(super) fn memory_bytes(&self) -> usize {
         self.histograms.memory_bytes()
     }

@@ -3,7 +3,7 @@
 //! A view has two halves, one for each sign of `z`. Counts are 16 bits wide; only the bins up to the largest one used
 //! are stored, for all halves alike, so a well-behaved series keeps some 32 bins for each half.
 
-use super::fast_ln;
+use super::{fast_ln, prefetch};
 use serde::{Deserialize, Serialize};
 
 /// Number of bins of a half: `ln |z|` from −2 to 10.8.
@@ -158,10 +158,30 @@ impl Histograms {
         half(2 * view) + half(2 * view + 1)
     }
 
+    /// Bytes on the heap of histograms with so many bins in each half.
+    #[must_use]
+    pub fn bytes_with(views: usize, bins: usize) -> usize {
+        views * (2 * bins * size_of::<u16>() + size_of::<u32>())
+    }
+
+    /// The history of one view alone.
+    #[must_use]
+    pub fn of_view(&self, view: usize) -> Self {
+        let bins = usize::from(self.bins);
+        let counts = self.counts[2 * view * bins..2 * (view + 1) * bins].to_vec();
+        Self { counts, bins: self.bins, weight: vec![self.weight[view]] }
+    }
+
+    /// Asks for the counts, which are read soon.
+    pub(crate) fn prefetch(&self) {
+        prefetch(&self.counts);
+        prefetch(&self.weight);
+    }
+
     /// Bytes on the heap.
     #[must_use]
     pub fn memory_bytes(&self) -> usize {
-        self.counts.capacity() * size_of::<u16>() + self.weight.capacity() * size_of::<u32>()
+        self.counts.len() * size_of::<u16>() + self.weight.len() * size_of::<u32>()
     }
 
     fn grow(&mut self, bin: usize) {

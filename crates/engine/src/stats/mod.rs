@@ -4,11 +4,13 @@
 mod count_tail;
 mod histogram;
 mod logarithm;
+mod prefetch;
 mod scale;
 
 pub use count_tail::{CountTail, negative_binomial_tail};
 pub use histogram::{BINS, Histograms, TailTable, log_position};
 pub use logarithm::fast_ln;
+pub(crate) use prefetch::{prefetch, prefetch_value};
 pub use scale::RobustScale;
 
 /// Tail of a distribution near Student's t with four degrees of freedom, as a function of `|z|`: the chance that a

@@ -1,8 +1,10 @@
 //! The engine from outside: whole jobs, record by record.
 #![allow(clippy::unwrap_used, reason = "tests may panic")]
 
+mod allocator;
 mod forecast;
 mod functions;
+mod memory;
 mod properties;
 mod rules;
 mod scores;

@@ -1,6 +1,7 @@
 //! What a series model must do, on simulated series: stay finite, restore bit for bit, be calibrated, react.
 
 mod calibration;
+mod forms;
 mod properties;
 mod reaction;
 

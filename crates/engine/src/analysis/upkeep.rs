@@ -1,0 +1,119 @@
+//! What is done after each bucket: idle entities are forgotten, memory is kept within its limit, sizes are reported.
+
+use types::TimestampMs;
+use types::results::ResultType;
+use types::stats::ModelSizeStats;
+
+use super::detector::DetectorState;
+use super::memory;
+use super::pipeline::{Pipeline, note};
+use super::plan::{DetectorPlan, Plan};
+use super::table::NONE;
+use crate::Output;
+
+/// Idle entities are looked for so many times in the prune window.
+const PRUNES_PER_WINDOW: i64 = 8;
+
+impl Pipeline {
+    /// Forgets what is idle, and keeps the accounts.
+    pub(super) fn tidy(&mut self, plan: &Plan, start_s: i64, out: &mut Output) {
+        let number = start_s.div_euclid(plan.span_s);
+        let is_soft = self.memory.status != types::stats::MemoryStatus::Ok;
+        let window = if is_soft { (plan.prune_buckets / 2).max(1) } else { plan.prune_buckets };
+        if number.rem_euclid((window / PRUNES_PER_WINDOW).max(1)) == 0 {
+            self.detectors.iter_mut().for_each(|state| state.prune(number.saturating_sub(window)));
+            self.forget_values(plan);
+        }
+        let detectors = self.detectors.iter().zip(&plan.detectors);
+        let models: u64 = detectors.map(|(state, detector)| state.bytes(detector)).sum();
+        let bytes = models + self.columns.bytes() as u64 + self.categories.bytes();
+        let bytes = self.memory.fit(&mut self.detectors, bytes, plan.limit_bytes);
+        let should_report = self.memory.update(bytes, plan.limit_bytes);
+        self.announce_forms(plan, start_s, out);
+        self.categories.set_may_grow(self.memory.may_grow());
+        if should_report {
+            let end_s = start_s.saturating_add(plan.span_s);
+            let stats = self.size_stats(plan, TimestampMs(end_s.saturating_mul(1000)));
+            out.size_stats.push(stats);
+        }
+    }
+
+    /// Says how many models had to become smaller.
+    fn announce_forms(&mut self, plan: &Plan, start_s: i64, out: &mut Output) {
+        let Some([compact, sketches]) = self.memory.announce(&self.detectors) else { return };
+        if plan.annotations {
+            let text = format!(
+                "Memory is short: {compact} series have compact models without a weekly pattern, {sketches} have \
+                 sketches without any; raise model_memory_limit to model all of them in full"
+            );
+            out.annotations.push(note(plan, start_s, 0, text));
+        }
+    }
+
+    /// Forgets the values that no entity and no open bucket has.
+    fn forget_values(&mut self, plan: &Plan) {
+        let mut used: Vec<Vec<u32>> = vec![Vec::new(); plan.fields.len() + 1];
+        let mut mark = |column: Option<usize>, id: u32| {
+            if let (Some(column), true) = (column, id != NONE) {
+                used[column].push(id);
+            }
+        };
+        for (state, detector) in self.detectors.iter().zip(&plan.detectors) {
+            state.for_each_split(|split| {
+                mark(detector.partition, split.partition);
+                mark(detector.by, split.by);
+                mark(detector.over, split.over);
+            });
+            if matches!(state, DetectorState::RarePopulation(_)) {
+                for gather in self.open.iter().map(|bucket| &bucket.gathers[detector.index]) {
+                    (0..gather.entities.len()).for_each(|slot| mark(detector.over, gather.pair(slot).1));
+                }
+            }
+        }
+        for bucket in &self.open {
+            bucket.for_each_value(|influencer, id| {
+                let column = plan.influencers[influencer].column;
+                mark(plan.lasting[column].then_some(column), id);
+            });
+        }
+        for (column, used) in used.iter_mut().enumerate().filter(|(column, _)| plan.lasting[*column]) {
+            used.sort_unstable();
+            used.dedup();
+            if used.len() < self.columns.live(column) {
+                self.columns.retain(column, |id| used.binary_search(&id).is_ok());
+            }
+        }
+    }
+
+    pub(crate) fn size_stats(&self, plan: &Plan, log_time: TimestampMs) -> ModelSizeStats {
+        let values = |column: fn(&DetectorPlan) -> Option<usize>| -> u64 {
+            plan.detectors.iter().filter_map(column).map(|column| self.columns.live(column) as u64).sum()
+        };
+        let [_, _, compact, sketches] = memory::forms(&self.detectors);
+        let mut stats = ModelSizeStats {
+            compact_series_count: compact,
+            sketched_series_count: sketches,
+            result_type: ResultType::ModelSizeStats,
+            model_bytes: self.memory.bytes,
+            peak_model_bytes: self.memory.peak_bytes,
+            model_bytes_exceeded: self.memory.exceeded(plan.limit_bytes),
+            total_by_field_count: values(|detector| detector.by),
+            total_over_field_count: values(|detector| detector.over),
+            total_partition_field_count: values(|detector| detector.partition),
+            bucket_allocation_failures_count: self.memory.failures,
+            memory_status: self.memory.status,
+            timestamp: self.counts.0.latest_bucket_timestamp,
+            ..ModelSizeStats::empty(&plan.job_id, plan.limit_bytes, log_time)
+        };
+        if let Some(categories) = self.categories.stats() {
+            stats.categorized_doc_count = categories.categorized_doc_count;
+            stats.total_category_count = categories.total_category_count;
+            stats.frequent_category_count = categories.frequent_category_count;
+            stats.rare_category_count = categories.rare_category_count;
+            stats.dead_category_count = categories.dead_category_count;
+            stats.failed_category_count = categories.failed_category_count;
+            stats.categorization_status = categories.categorization_status;
+        }
+        stats
+    }
+}
