@@ -86,7 +86,7 @@ fn a_restart_at_the_limit_changes_nothing() {
                 let state = run.analysis.snapshot();
                 run.analysis = Analysis::restore(&job(config("1mb")), Context::default(), &state).unwrap();
             }
-            bucket(&mut run.analysis, at, 250 + 30 * at as usize, &mut noise, &mut run.out);
+            bucket(&mut run.analysis, at, 250 + 40 * at as usize, &mut noise, &mut run.out);
         }
         let size = stats(&run.analysis);
         assert!(size.bucket_allocation_failures_count > 0 && size.sketched_series_count > 0, "{size:?}");
