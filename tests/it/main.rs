@@ -11,4 +11,5 @@ mod jobs;
 mod openapi;
 mod process;
 mod server;
+mod settings;
 mod transcript;

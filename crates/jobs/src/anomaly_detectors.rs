@@ -83,7 +83,7 @@ impl Jobs {
 
     fn check_memory_limit(&self, job: &Job) -> Result<()> {
         let wanted = job.analysis_limits.model_memory_limit;
-        match (wanted, self.inner.options.max_model_memory_limit) {
+        match (wanted, self.inner.max_model_memory_limit()) {
             (Some(wanted), Some(max)) if wanted > max => Err(Error::argument(format!(
                 "model_memory_limit [{}] must be less than the value of the xpack.ml.max_model_memory_limit setting [{}]",
                 in_gigabytes(wanted),

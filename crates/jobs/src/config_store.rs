@@ -89,6 +89,11 @@ impl ConfigStore {
         }
     }
 
+    /// Writes another document among the configurations.
+    pub(crate) async fn write_document(&self, op: BulkOp) -> Result<()> {
+        self.write(op).await?.map_or(Ok(()), Err)
+    }
+
     /// Creates a job; says whether the id was free.
     pub(crate) async fn create_job(&self, job: &Job) -> Result<bool> {
         let op = BulkOp::create(indices::CONFIG, job_doc_id(&job.job_id), to_json(job)?.to_string());

@@ -7,7 +7,7 @@ use crate::service::Jobs;
 impl Jobs {
     /// The body of `_ml/info`; `analyzer` is the default categorization analyzer.
     pub fn info(&self, analyzer: &Value) -> Value {
-        let max = self.inner.options.max_model_memory_limit;
+        let max = self.inner.max_model_memory_limit();
         let default_limit = max.map_or(1024, |max| max.mebibytes().min(1024));
         let shown = if default_limit == 1024 { "1gb".to_owned() } else { format!("{default_limit}mb") };
         let mut limits = json!({});

@@ -12,7 +12,7 @@
 //! | [`results`] | reading results through the store |
 //! | `model_snapshots` | saved states: list, change, go back |
 //! | `calendars`, `filters` | what the analysis must know besides its job |
-//! | `info` | defaults and limits |
+//! | `info`, `settings` | defaults and limits, and those that can be changed while the service runs |
 //!
 //! Every answer is read through the store, so that what others write is seen. An open job belongs to one task; the rest of
 //! the service talks to it through a bounded queue.
@@ -35,6 +35,7 @@ mod open_job;
 mod options;
 pub mod results;
 mod service;
+mod settings;
 mod stats;
 
 pub use anomaly_detectors::{DeleteJob, JobView};
@@ -48,4 +49,5 @@ pub use notifications::Level;
 pub use open_job::State;
 pub use options::Options;
 pub use service::{Jobs, Listed, Node};
+pub use settings::SettingsChange;
 pub use stats::JobStats;

@@ -101,6 +101,14 @@ impl Jobs {
                     )));
                 }
             }
+            let taken =
+                open.values().filter(|job| !matches!(job.state(), State::Closed | State::Failed)).count();
+            let most = inner.settings.max_open_jobs();
+            if fresh && taken >= most {
+                return Err(Error::TooManyRequests(format!(
+                    "Could not open job [{job_id}] because [{taken}] jobs are open and the setting xpack.ml.max_open_jobs is [{most}]"
+                )));
+            }
             open.insert(job_id.to_owned(), Arc::clone(&handle));
         }
         let node = &inner.options.node_name;

@@ -5,12 +5,13 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use serde::Serialize;
 use store::{Store, indices};
-use types::Clock;
+use types::{ByteSize, Clock};
 
 use crate::config_store::ConfigStore;
 use crate::feed::RunningFeed;
 use crate::notifications::{Level, Notifier};
 use crate::open_job::{Checkpoints, Command, DataLog, OpenJob, State};
+use crate::settings::Settings;
 use crate::{Options, Result};
 
 /// Jobs and datafeeds of this node. Cheap to clone.
@@ -28,6 +29,7 @@ pub(crate) struct Inner {
     pub(crate) notifier: Notifier,
     pub(crate) checkpoints: Checkpoints,
     pub(crate) log: DataLog,
+    pub(crate) settings: Settings,
     open: Mutex<BTreeMap<String, Arc<OpenJob>>>,
     feeds: Mutex<BTreeMap<String, Arc<RunningFeed>>>,
 }
@@ -76,10 +78,12 @@ impl Jobs {
                 clock,
                 options,
                 notifier,
+                settings: Settings::default(),
                 open: Mutex::default(),
                 feeds: Mutex::default(),
             }),
         };
+        jobs.load_settings().await?;
         jobs.resume().await?;
         Ok(jobs)
     }
@@ -140,6 +144,11 @@ impl Inner {
 
     pub(crate) fn feed_running(&self, datafeed_id: &str) -> Option<Arc<RunningFeed>> {
         self.feeds().get(datafeed_id).cloned()
+    }
+
+    /// The highest memory limit that a job may have; none when there is no bound.
+    pub(crate) fn max_model_memory_limit(&self) -> Option<ByteSize> {
+        self.settings.max_model_memory_limit(self.options.max_model_memory_limit)
     }
 
     pub(crate) fn node(&self) -> Node {

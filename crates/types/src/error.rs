@@ -59,6 +59,11 @@ impl Invalid {
         Self { kind: ErrorKind::Parse, message: message.into() }
     }
 
+    /// A request that lacks something.
+    pub fn request_validation(message: impl Into<String>) -> Self {
+        Self { kind: ErrorKind::RequestValidation, message: message.into() }
+    }
+
     /// A request that can never be right for this object.
     pub fn status(message: impl Into<String>) -> Self {
         Self { kind: ErrorKind::BadRequest, message: message.into() }

@@ -33,7 +33,7 @@ pub(super) fn routes() -> Vec<Route> {
         route(
             "PUT",
             "/_cluster/settings",
-            "Refused: settings are in the server's file",
+            "Change settings while the server runs",
             &["master_timeout timeout flat_settings"],
             put_settings,
         ),
@@ -96,31 +96,26 @@ async fn health_answer(app: &App, index: String, params: &Params) -> Result<Json
 }
 
 /// `GET /_cluster/settings`
-async fn settings(State(_): State<App>, params: Params) -> Result<Json<Value>, ApiError> {
-    let mut answer = json!({ "persistent": {}, "transient": {} });
+async fn settings(State(app): State<App>, params: Params) -> Result<Json<Value>, ApiError> {
+    let mut answer = app.jobs().settings(params.flag("flat_settings", false)?);
     if params.flag("include_defaults", false)? {
         answer["defaults"] = json!({});
     }
     Ok(Json(answer))
 }
 
-/// `PUT /_cluster/settings`: nothing can be set, so only an empty change is acknowledged.
-async fn put_settings(State(_): State<App>, AnyJson(body): AnyJson) -> Result<Json<Value>, ApiError> {
-    let groups =
-        body.as_object().ok_or_else(|| ApiError::new(types::ErrorKind::Parse, "request body is required"))?;
-    for (group, settings) in groups {
-        if !matches!(group.as_str(), "persistent" | "transient") {
-            return Err(ApiError::x_content(format!(
-                "[1:1] [cluster_update_settings_request] unknown field [{group}]"
-            )));
-        }
-        if let Some(name) = settings.as_object().and_then(|settings| settings.keys().next()) {
-            return Err(ApiError::argument(format!(
-                "{group} setting [{name}], not recognized: the server is configured by its file"
-            )));
-        }
-    }
-    Ok(Json(json!({ "acknowledged": true, "persistent": {}, "transient": {} })))
+/// `PUT /_cluster/settings`
+async fn put_settings(
+    State(app): State<App>,
+    params: Params,
+    AnyJson(body): AnyJson,
+) -> Result<Json<Value>, ApiError> {
+    let flat = params.flag("flat_settings", false)?;
+    let change = jobs::SettingsChange::parse(&body)?;
+    app.jobs().change_settings(&change).await?;
+    let mut answer = change.shown(flat);
+    answer["acknowledged"] = json!(true);
+    Ok(Json(answer))
 }
 
 /// `GET /_nodes`
