@@ -13,8 +13,8 @@ use super::error::ApiError;
 use super::extract::Params;
 use super::manners::{self, AskedUri};
 use super::{
-    anomaly_detectors, calendars, cat_ml, datafeeds, elasticsearch, filters, health, info, model_snapshots,
-    openapi, results,
+    anomaly_detectors, calendars, cat_ml, datafeeds, elasticsearch, filters, forecasts, health, info,
+    maintenance, model_snapshots, openapi, results,
 };
 use crate::app::App;
 
@@ -106,7 +106,9 @@ fn table() -> Vec<Route> {
     routes.extend(cat_ml::routes());
     routes.extend(datafeeds::routes());
     routes.extend(filters::routes());
+    routes.extend(forecasts::routes());
     routes.extend(health::routes());
+    routes.extend(maintenance::routes());
     routes.extend(model_snapshots::routes());
     routes.extend(openapi::routes());
     routes.extend(results::routes());

@@ -8,7 +8,7 @@ use crate::transcript::Transcript;
 pub(crate) const JOB: &str = r#"{"analysis_config":{"bucket_span":"1h","detectors":[{"function":"mean","field_name":"v","partition_field_name":"host"}],"influencers":["host"]},"data_description":{"time_field":"time"}}"#;
 
 /// 2026-01-01T00:00:00Z minus forty days, on the hour.
-const START_MS: i64 = crate::server::NOW_MS - 40 * 86_400_000;
+pub(crate) const START_MS: i64 = crate::server::NOW_MS - 40 * 86_400_000;
 
 /// Values of two hosts every ten minutes, with one outlier in bucket `outlier`.
 pub(crate) fn records(buckets: i64, outlier: i64) -> Vec<Value> {
@@ -23,7 +23,7 @@ pub(crate) fn records(buckets: i64, outlier: i64) -> Vec<Value> {
     records
 }
 
-fn lines(records: &[Value]) -> String {
+pub(crate) fn lines(records: &[Value]) -> String {
     records.iter().map(|record| format!("{record}\n")).collect()
 }
 

@@ -8,25 +8,17 @@ use axum::body::Body;
 use axum::http::{HeaderMap, Request, StatusCode};
 use serde_json::Value;
 use tempfile::TempDir;
+use testkit::MockClock;
 use tower::ServiceExt;
-use types::{Clock, TimestampMs};
 
 /// 2026-01-01T00:00:00Z.
 pub(crate) const NOW_MS: i64 = 1_767_225_600_000;
 
-/// A clock that stands still.
-#[derive(Debug)]
-struct StoppedClock;
-
-impl Clock for StoppedClock {
-    fn now(&self) -> TimestampMs {
-        TimestampMs(NOW_MS)
-    }
-}
-
 #[derive(Debug)]
 pub(crate) struct Server {
     pub(crate) app: App,
+    /// Stands still until the test moves it.
+    pub(crate) clock: Arc<MockClock>,
     _folder: TempDir,
 }
 
@@ -69,8 +61,9 @@ impl Server {
         let folder = tempfile::tempdir().unwrap();
         let mut config = Config::local(folder.path());
         change(&mut config);
-        let app = App::open(config, Arc::new(StoppedClock)).await.unwrap();
-        Self { app, _folder: folder }
+        let clock = Arc::new(MockClock::at(NOW_MS));
+        let app = App::open(config, clock.clone()).await.unwrap();
+        Self { app, clock, _folder: folder }
     }
 
     pub(crate) async fn send(&self, request: Request<Body>) -> Answer {

@@ -238,6 +238,7 @@ impl Jobs {
             self.close_jobs(job_id, CloseJob { force: true, allow_no_match: true }).await?;
         }
         self.inner.notifier.tell(job_id, Level::Info, "Deleting job").await;
+        self.inner.forecasts.stop(Some(job_id)).await;
         self.block(job_id, Some("delete")).await?;
         self.remove_data(&job, options.delete_user_annotations).await?;
         self.remove_results_index(&job).await?;
@@ -256,6 +257,7 @@ impl Jobs {
         if self.inner.state(job_id) != State::Closed {
             return Err(Error::Conflict("Can only reset a job when it is closed.".to_owned()));
         }
+        self.inner.forecasts.stop(Some(job_id)).await;
         self.block(job_id, Some("reset")).await?;
         self.remove_data(&job, delete_user_annotations).await?;
         let clear = |job: &Job| {

@@ -9,6 +9,8 @@
 //! | `open_job` | a job while it is open: one task that owns the analysis; checkpoints |
 //! | `ingest` | pushed JSON as rows |
 //! | `datafeeds`, `feed` | datafeeds: configuration, and running them |
+//! | `forecasts` | what open jobs expect of the time to come |
+//! | `maintenance` | what is removed when its time is over |
 //! | [`results`] | reading results through the store |
 //! | `model_snapshots` | saved states: list, change, go back |
 //! | `calendars`, `filters` | what the analysis must know besides its job |
@@ -26,9 +28,11 @@ mod error;
 mod expression;
 mod feed;
 mod filters;
+mod forecasts;
 mod info;
 mod ingest;
 mod lifecycle;
+mod maintenance;
 mod model_snapshots;
 mod notifications;
 mod open_job;
@@ -43,7 +47,9 @@ pub use calendars::EventsQuery;
 pub use datafeeds::{DatafeedStats, RunningState, SearchInterval, StartDatafeed, StopDatafeed};
 pub use error::{Error, Result};
 pub use filters::FilterUpdate;
+pub use forecasts::{ForecastJob, ForecastsStats, Spread};
 pub use lifecycle::{CloseJob, FlushJob, Flushed, Opened};
+pub use maintenance::ExpiredData;
 pub use model_snapshots::{Revert, SnapshotUpdate, SnapshotsQuery};
 pub use notifications::Level;
 pub use open_job::State;

@@ -1,5 +1,7 @@
 //! Saved states of a job: list, describe, go back to, remove.
 
+use std::collections::BTreeSet;
+
 use serde_json::{Value, json};
 use store::{BulkOp, indices};
 use types::snapshot::ModelSnapshot;
@@ -128,21 +130,40 @@ impl Jobs {
     /// When job or snapshot do not exist, or the job would begin with it.
     pub async fn delete_model_snapshot(&self, job_id: &str, snapshot_id: &str) -> Result<()> {
         let (job, _) = self.inner.configs.job(job_id).await?;
-        let (doc_id, snapshot) = self.snapshot(job_id, snapshot_id).await?;
-        let prefix = format!("{job_id}_model_state_{snapshot_id}");
-        let pointer = self.inner.checkpoints.pointer(job_id).await?;
-        let used = pointer.and_then(|(pointer, _)| pointer.state).is_some_and(|state| state.prefix == prefix);
-        if used || job.model_snapshot_id.as_deref() == Some(snapshot_id) {
+        let (_, snapshot) = self.snapshot(job_id, snapshot_id).await?;
+        if self.snapshots_in_use(&job).await?.contains(snapshot_id) {
             return Err(Error::argument(format!(
                 "Model snapshot '{snapshot_id}' is the active snapshot for job '{job_id}', so cannot be deleted"
             )));
         }
+        self.remove_snapshot(&snapshot).await
+    }
+
+    /// The snapshots that a job would begin with: the one that its configuration names, and the one that its checkpoint
+    /// points to.
+    pub(crate) async fn snapshots_in_use(&self, job: &Job) -> Result<BTreeSet<String>> {
+        let prefix = format!("{}_model_state_", job.job_id);
+        let pointer = self.inner.checkpoints.pointer(&job.job_id).await?;
+        let state = pointer.and_then(|(pointer, _)| pointer.state);
+        let pointed = state.and_then(|state| state.prefix.strip_prefix(&prefix).map(str::to_owned));
+        Ok(job.model_snapshot_id.iter().cloned().chain(pointed).collect())
+    }
+
+    /// Removes a snapshot's description, then its state.
+    pub(crate) async fn remove_snapshot(&self, snapshot: &ModelSnapshot) -> Result<()> {
+        let job_id = &snapshot.job_id;
         let alias = indices::results_write_alias(job_id);
-        self.inner.store.bulk(vec![BulkOp::delete(&alias, doc_id)]).await?;
+        self.inner.store.bulk(vec![BulkOp::delete(&alias, snapshot.doc_id())]).await?;
         self.inner.store.refresh(&alias).await?;
+        let prefix = format!("{job_id}_model_state_{}", snapshot.snapshot_id);
         let state = StateRef { prefix, chunks: snapshot.snapshot_doc_count, bytes: 0 };
         self.inner.checkpoints.delete_chunks(&state).await;
-        let message = format!("Model snapshot [{snapshot_id}] deleted");
+        let message = match &snapshot.description {
+            Some(description) => {
+                format!("Model snapshot [{}] with description '{description}' deleted", snapshot.snapshot_id)
+            }
+            None => format!("Model snapshot [{}] deleted", snapshot.snapshot_id),
+        };
         self.inner.notifier.tell(job_id, Level::Info, message).await;
         Ok(())
     }

@@ -9,6 +9,7 @@ use types::{ByteSize, Clock};
 
 use crate::config_store::ConfigStore;
 use crate::feed::RunningFeed;
+use crate::forecasts::Forecasts;
 use crate::notifications::{Level, Notifier};
 use crate::open_job::{Checkpoints, Command, DataLog, OpenJob, State};
 use crate::settings::Settings;
@@ -30,6 +31,7 @@ pub(crate) struct Inner {
     pub(crate) checkpoints: Checkpoints,
     pub(crate) log: DataLog,
     pub(crate) settings: Settings,
+    pub(crate) forecasts: Forecasts,
     open: Mutex<BTreeMap<String, Arc<OpenJob>>>,
     feeds: Mutex<BTreeMap<String, Arc<RunningFeed>>>,
 }
@@ -79,17 +81,20 @@ impl Jobs {
                 options,
                 notifier,
                 settings: Settings::default(),
+                forecasts: Forecasts::default(),
                 open: Mutex::default(),
                 feeds: Mutex::default(),
             }),
         };
         jobs.load_settings().await?;
         jobs.resume().await?;
+        jobs.keep_tidy();
         Ok(jobs)
     }
 
     async fn resume(&self) -> Result<()> {
         let inner = &self.inner;
+        self.fail_interrupted_forecasts().await?;
         for task in inner.configs.job_tasks().await? {
             if let Err(error) = self.open_as(&task.job_id, task.open_time, false).await {
                 let message = format!("The job could not be opened again after a restart: {error}");
@@ -107,6 +112,7 @@ impl Jobs {
 
     /// Ends in order: datafeeds stop between two pages, open jobs save a checkpoint. Both go on at the next start.
     pub async fn shutdown(&self) {
+        self.inner.forecasts.stop(None).await;
         let feeds: Vec<_> = self.inner.feeds().values().cloned().collect();
         for feed in feeds {
             feed.suspend().await;

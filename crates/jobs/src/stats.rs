@@ -1,13 +1,14 @@
 //! Statistics of jobs, from the running task or, when the job is closed, from the results' index.
 
 use serde::Serialize;
-use serde_json::{Value, json};
+use serde_json::json;
 use store::{IndicesOptions, indices};
 use types::stats::{DataCounts, ModelSizeStats, TimingStats};
 use types::{Job, TimestampMs};
 
 use crate::Result;
 use crate::config_store::hits;
+use crate::forecasts::ForecastsStats;
 use crate::open_job::State;
 use crate::results::with_numeric_times;
 use crate::service::{Jobs, Listed, Node};
@@ -22,7 +23,7 @@ pub struct JobStats {
     /// How large its model is.
     pub model_size_stats: ModelSizeStats,
     /// Of its forecasts.
-    pub forecasts_stats: Value,
+    pub forecasts_stats: ForecastsStats,
     /// Where it is in its life.
     pub state: State,
     /// Where it runs.
@@ -118,12 +119,5 @@ impl Jobs {
             with_numeric_times(&mut source);
             serde_json::from_value(source).ok()
         }))
-    }
-
-    async fn forecasts_stats(&self, job_id: &str) -> Result<Value> {
-        let query = json!({"bool": {"filter": [{"term": {"job_id": job_id}},
-            {"term": {"result_type": "model_forecast_request_stats"}}]}});
-        let total = self.inner.store.count(&indices::results_read_alias(job_id), &query).await?;
-        Ok(json!({"total": total, "forecasted_jobs": u64::from(total > 0)}))
     }
 }

@@ -2,7 +2,7 @@
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use engine::Context;
+use engine::{Context, ForecastError, ForecastRequest};
 use serde::Serialize;
 use store::Page;
 use tokio::sync::{mpsc, oneshot, watch};
@@ -61,6 +61,18 @@ pub(crate) struct FlushRequest {
     pub(crate) from_feed: bool,
 }
 
+/// A copy of a model, and what a forecast of it would be.
+#[derive(Debug)]
+pub(crate) struct ForecastBasis {
+    pub(crate) state: Vec<u8>,
+    pub(crate) start: TimestampMs,
+    pub(crate) end: TimestampMs,
+    pub(crate) model_bytes: u64,
+    /// Series that are left out.
+    pub(crate) too_young: usize,
+    pub(crate) at_memory_limit: bool,
+}
+
 pub(crate) type Reply<T> = oneshot::Sender<Result<T>>;
 
 /// What the task can be asked.
@@ -95,6 +107,11 @@ pub(crate) enum Command {
     Context {
         context: Context,
         reply: Reply<()>,
+    },
+    /// What a forecast needs, if there can be one.
+    Forecast {
+        request: ForecastRequest,
+        reply: Reply<Result<ForecastBasis, ForecastError>>,
     },
     /// Saves a snapshot and ends.
     Close {

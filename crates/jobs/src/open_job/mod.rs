@@ -23,5 +23,6 @@ mod writer;
 pub(crate) use checkpoint::{Checkpoints, FeedPosition, Pointer, StateRef};
 pub(crate) use data_log::DataLog;
 pub use handle::State;
-pub(crate) use handle::{Command, FeedBatch, FlushRequest, OpenJob};
+pub(crate) use handle::{Command, FeedBatch, FlushRequest, ForecastBasis, OpenJob};
 pub(crate) use opening::{Opening, RESULT_TYPES_FINAL};
+pub(crate) use writer::{patiently, write_all};

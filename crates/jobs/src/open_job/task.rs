@@ -112,6 +112,10 @@ impl Task {
                 self.checkpoint(None).await?;
                 let _ = reply.send(Ok(()));
             }
+            Command::Forecast { request, reply } => {
+                let basis = self.work(move |worker| worker.forecast_basis(request)).await?;
+                let _ = reply.send(Ok(basis));
+            }
             Command::Close { reply } => {
                 self.close().await?;
                 let _ = reply.send(Ok(()));

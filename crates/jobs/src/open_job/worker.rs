@@ -3,13 +3,14 @@
 use std::ops::Range;
 use std::time::Instant;
 
-use engine::{Analysis, FieldValue, Output};
+use engine::{Analysis, FieldValue, ForecastError, ForecastRequest, Output};
 use store::{BulkOp, Cell, Page};
-use types::stats::{DataCounts, TimingStats};
+use types::stats::{DataCounts, MemoryStatus, TimingStats};
 use types::{Job, TimestampMs};
 
 use super::checkpoint::FeedPosition;
 use super::documents;
+use super::handle::ForecastBasis;
 use crate::ingest::InputCounts;
 
 /// What a time and a number count for in `input_bytes` when they come from a datafeed, which has no text of them.
@@ -186,6 +187,20 @@ impl Worker {
         let mut ops = Vec::new();
         documents::write_ops(&self.index, &mut output, &mut ops);
         ops
+    }
+
+    /// A copy of the model with what a forecast of it would be.
+    pub(super) fn forecast_basis(&self, request: ForecastRequest) -> Result<ForecastBasis, ForecastError> {
+        let forecast = self.model.forecast(request)?;
+        let status = self.model.size_stats(TimestampMs(0)).memory_status;
+        Ok(ForecastBasis {
+            start: forecast.start(),
+            end: forecast.end(),
+            model_bytes: forecast.model_bytes(),
+            too_young: forecast.too_young_count(),
+            at_memory_limit: status == MemoryStatus::HardLimit,
+            state: self.model.snapshot(),
+        })
     }
 
     /// Turns output into documents, with the time that its buckets took.

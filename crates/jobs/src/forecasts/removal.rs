@@ -1,0 +1,114 @@
+//! Delete forecasts, and what a service that stopped left behind.
+
+use serde_json::{Value, json};
+use store::{IndicesOptions, indices};
+
+use super::documents::{RequestStats, Status};
+use super::running::write_stats;
+use crate::config_store::{hits, read};
+use crate::results::with_numeric_times;
+use crate::service::Jobs;
+use crate::{Error, Result, expression};
+
+const LISTED_MAX: usize = 10_000;
+
+impl Jobs {
+    /// Removes forecasts of a job with their points; `expression` is an id, a list, a wildcard, `_all` or empty.
+    ///
+    /// # Errors
+    /// When a named forecast does not exist, or, without `allow_no_forecasts`, there is none at all; when one of them is
+    /// not over. Nothing is removed then.
+    pub async fn delete_forecasts(
+        &self,
+        job_id: &str,
+        expression: &str,
+        allow_no_forecasts: bool,
+    ) -> Result<()> {
+        let expression = if expression.trim().is_empty() { "_all" } else { expression };
+        let parts: Vec<&str> = expression.split(',').map(str::trim).filter(|part| !part.is_empty()).collect();
+        let all = self.forecasts_of(&indices::results_read_alias(job_id), Some(job_id)).await?;
+        let wanted: Vec<RequestStats> = all
+            .into_iter()
+            .filter(|stats| parts.iter().any(|part| expression::matches(part, &stats.forecast_id)))
+            .collect();
+        if wanted.is_empty() {
+            let patterns = parts.iter().all(|part| *part == "_all" || part.contains('*'));
+            if patterns && allow_no_forecasts {
+                return Ok(());
+            }
+            return Err(Error::NotFound(format!("No forecast(s) [{expression}] exists for job [{job_id}]")));
+        }
+        let under_way: Vec<&str> = wanted
+            .iter()
+            .filter(|stats| {
+                let over = matches!(stats.forecast_status, Status::Finished | Status::Failed);
+                !over || self.inner.forecasts.is_running(job_id, &stats.forecast_id)
+            })
+            .map(|stats| stats.forecast_id.as_str())
+            .collect();
+        if !under_way.is_empty() {
+            return Err(Error::Conflict(format!(
+                "Forecast(s) [{}] for job [{job_id}] needs to be either FAILED or FINISHED to be deleted",
+                under_way.join(",")
+            )));
+        }
+        self.remove_forecasts(job_id, wanted.iter().map(|stats| stats.forecast_id.as_str())).await
+    }
+
+    /// Removes points first, so that a crash in between leaves a forecast that can still be named.
+    pub(crate) async fn remove_forecasts<'a>(
+        &self,
+        job_id: &str,
+        forecast_ids: impl Iterator<Item = &'a str>,
+    ) -> Result<()> {
+        let ids: Vec<&str> = forecast_ids.collect();
+        let index = indices::results_write_alias(job_id);
+        for kind in ["model_forecast", "model_forecast_request_stats"] {
+            let query = json!({"bool": {"filter": [{"term": {"job_id": job_id}},
+                {"term": {"result_type": kind}}, {"terms": {"forecast_id": ids}}]}});
+            self.inner.store.delete_by_query(&index, &query).await?;
+        }
+        self.inner.store.refresh(&index).await?;
+        Ok(())
+    }
+
+    /// The ids of the forecasts of a job whose time is over.
+    pub(crate) async fn expired_forecasts(&self, job_id: &str) -> Result<Vec<String>> {
+        let now = self.inner.clock.now();
+        let all = self.forecasts_of(&indices::results_read_alias(job_id), Some(job_id)).await?;
+        Ok(all
+            .into_iter()
+            .filter(|stats| {
+                stats.forecast_expiry_timestamp.is_some_and(|expiry| expiry.0 > 0 && expiry < now)
+            })
+            .filter(|stats| !self.inner.forecasts.is_running(job_id, &stats.forecast_id))
+            .map(|stats| stats.forecast_id)
+            .collect())
+    }
+
+    /// What says that it is under way when the service starts is not: it was interrupted.
+    pub(crate) async fn fail_interrupted_forecasts(&self) -> Result<()> {
+        for mut stats in self.forecasts_of(indices::RESULTS_PATTERN, None).await? {
+            if matches!(stats.forecast_status, Status::Scheduled | Status::Started) {
+                stats.forecast_status = Status::Failed;
+                stats.forecast_messages.push("The forecast was interrupted by a restart".to_owned());
+                write_stats(self, &stats).await?;
+            }
+        }
+        Ok(())
+    }
+
+    pub(super) async fn forecasts_of(&self, index: &str, job_id: Option<&str>) -> Result<Vec<RequestStats>> {
+        let mut filters = vec![json!({"term": {"result_type": "model_forecast_request_stats"}})];
+        filters.extend(job_id.map(|job_id| json!({"term": {"job_id": job_id}})));
+        let body = json!({"query": {"bool": {"filter": filters}}, "size": LISTED_MAX});
+        let mut answer = self.inner.store.search(index, &body, &IndicesOptions::lenient()).await?;
+        hits(&mut answer)
+            .into_iter()
+            .map(|(id, mut source): (String, Value)| {
+                with_numeric_times(&mut source);
+                read(&id, source)
+            })
+            .collect()
+    }
+}
