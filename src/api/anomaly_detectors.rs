@@ -249,21 +249,27 @@ async fn post_data(
     params: Params,
     RawBody(body): RawBody,
 ) -> Result<Response, ApiError> {
-    for name in ["reset_start", "reset_end"] {
-        if let Some(text) = params.text(name).filter(|text| !text.is_empty()) {
-            super::times::parse(text, name, app.clock().now())?;
+    let time = |name: &str| {
+        let text = params.text(name).filter(|text| !text.is_empty());
+        text.map(|text| super::times::parse(text, name, app.clock().now())).transpose()
+    };
+    let reset = match (time("reset_start")?, time("reset_end")?) {
+        (Some(start), Some(end)) => Some((start, end)),
+        (None, None) => None,
+        (start, _) => {
+            let missing = if start.is_none() { "reset_start" } else { "reset_end" };
             return Err(ApiError::argument(format!(
-                "[{name}] is not supported: reset the job, or revert to a snapshot"
+                "Invalid reset range parameters: '{missing}' has not been specified."
             )));
         }
-    }
+    };
     if body.is_empty() {
         return Err(ApiError::new(ErrorKind::Parse, "request body is required"));
     }
     let text = std::str::from_utf8(&body).map_err(|error| {
         ApiError::x_content(format!("the body is not UTF-8 after [{}] bytes", error.valid_up_to()))
     })?;
-    let counts = app.jobs().post_data(&job_id, text).await?;
+    let counts = app.jobs().post_data_anew(&job_id, text, reset).await?;
     Ok((StatusCode::ACCEPTED, shown(counts)?).into_response())
 }
 

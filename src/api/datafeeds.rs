@@ -216,10 +216,23 @@ async fn preview_config(
         return Err(ApiError::x_content(format!("[1:1] [preview_datafeed_action] unknown field [{name}]")));
     }
     let text = |name: &str| object.get(name).filter(|value| !value.is_null()).map(ToString::to_string);
-    let feed = text("datafeed_config").ok_or_else(|| ApiError::validation("[datafeed_config] is missing"))?;
-    let feed: DatafeedBody = json_error::read(feed.as_bytes(), "datafeed_config")?;
-    let job: Option<JobBody> =
+    let mut job: Option<JobBody> =
         text("job_config").map(|job| json_error::read(job.as_bytes(), "job_details")).transpose()?;
+    let inside = job.as_mut().and_then(|job| job.datafeed_config.take()).map(|feed| feed.to_string());
+    let feed = match (text("datafeed_config"), inside) {
+        (Some(_), Some(_)) => {
+            return Err(ApiError::argument(
+                "[datafeed_config] must not be present when a [job_config.datafeed_config] is present",
+            ));
+        }
+        (None, None) => {
+            return Err(ApiError::argument(
+                "[datafeed_config] must be present when a [job_config.datafeed_config] is not present",
+            ));
+        }
+        (outside, inside) => outside.or(inside).unwrap_or_default(),
+    };
+    let feed: DatafeedBody = json_error::read(feed.as_bytes(), "datafeed_config")?;
     let (start, end) = preview_times(&app, &params, &body)?;
     listing::json(app.jobs().preview_config(feed, job, start, end).await?).map(Json)
 }

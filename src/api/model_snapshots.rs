@@ -6,8 +6,8 @@ use jobs::{Revert, SnapshotUpdate, SnapshotsQuery};
 use serde_json::{Value, json};
 
 use super::error::ApiError;
-use super::extract::{EsJson, Named, UrlPath};
-use super::listing::{self, acknowledged, listed};
+use super::extract::{EsJson, Named, Params, UrlPath};
+use super::listing::{self, MATCH, acknowledged, allow_no_match, listed};
 use super::options::Options;
 use super::route::{Route, route};
 use crate::app::App;
@@ -34,6 +34,20 @@ pub(super) fn routes() -> Vec<Route> {
             "Go back to a saved state",
             &["delete_intervening_results force"],
             revert,
+        ),
+        route(
+            "POST",
+            "/_ml/anomaly_detectors/{job_id}/model_snapshots/{snapshot_id}/_upgrade",
+            "Write a saved state of an older version anew",
+            &["wait_for_completion timeout"],
+            upgrade,
+        ),
+        route(
+            "GET",
+            "/_ml/anomaly_detectors/{job_id}/model_snapshots/{snapshot_id}/_upgrade/_stats",
+            "Where upgrades of saved states are",
+            &[MATCH],
+            upgrade_stats,
         ),
         route("DELETE", one, "Delete a saved state that is not in use", &[], delete),
     ]
@@ -91,6 +105,28 @@ async fn revert(
     let how = Revert { delete_intervening_results: options.flag("delete_intervening_results", false)? };
     let model = app.jobs().revert_model_snapshot(&job_id, &snapshot_id, how).await?;
     Ok(Json(json!({ "model": listing::json(model)? })))
+}
+
+/// `POST …/model_snapshots/{snapshot_id}/_upgrade`
+async fn upgrade(
+    State(app): State<App>,
+    UrlPath((job_id, snapshot_id)): UrlPath<(String, String)>,
+    params: Params,
+) -> Result<Json<Value>, ApiError> {
+    params.span("timeout")?;
+    let wait = params.flag("wait_for_completion", false)?;
+    listing::json(app.jobs().upgrade_model_snapshot(&job_id, &snapshot_id, wait).await?).map(Json)
+}
+
+/// `GET …/model_snapshots/{snapshot_id}/_upgrade/_stats`
+async fn upgrade_stats(
+    State(app): State<App>,
+    UrlPath((job_id, snapshot_id)): UrlPath<(String, String)>,
+    params: Params,
+) -> Result<Json<Value>, ApiError> {
+    let allow_none = allow_no_match(&params)?;
+    let found = app.jobs().model_snapshot_upgrades(&job_id, &snapshot_id, allow_none).await?;
+    listed("model_snapshot_upgrades", &found).map(Json)
 }
 
 /// `DELETE …/model_snapshots/{snapshot_id}`

@@ -22,9 +22,9 @@ async fn fed() -> Server {
 }
 
 async fn stored(server: &Server, result_type: &str) -> Value {
-    let body = json!({"query": {"term": {"result_type": result_type}}, "size": 1000,
-        "sort": ["forecast_create_timestamp", "timestamp", "partition_field_value"].map(
-            |field| json!({field: {"order": "asc", "unmapped_type": "keyword"}}))});
+    let sort = ["forecast_create_timestamp", "timestamp", "partition_field_value"]
+        .map(|field| json!({field: {"order": "asc", "unmapped_type": "keyword"}}));
+    let body = json!({"query": {"term": {"result_type": result_type}}, "size": 1000, "sort": sort});
     server.call("POST", "/.ml-anomalies-j/_search", &body.to_string()).await.json()["hits"].take()
 }
 

@@ -57,11 +57,20 @@ impl Server {
         Self::with(|_| {}).await
     }
 
+    /// With a clock that follows the time of a paused runtime.
+    pub(crate) async fn following() -> Self {
+        Self::under(MockClock::following(NOW_MS), |_| {}).await
+    }
+
     pub(crate) async fn with(change: impl FnOnce(&mut Config)) -> Self {
+        Self::under(MockClock::at(NOW_MS), change).await
+    }
+
+    async fn under(clock: MockClock, change: impl FnOnce(&mut Config)) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let mut config = Config::local(folder.path());
         change(&mut config);
-        let clock = Arc::new(MockClock::at(NOW_MS));
+        let clock = Arc::new(clock);
         let app = App::open(config, clock.clone()).await.unwrap();
         Self { app, clock, _folder: folder }
     }

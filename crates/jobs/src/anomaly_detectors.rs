@@ -8,6 +8,7 @@ use types::job::JobBody;
 use types::job_update::JobUpdate;
 use types::{DatafeedId, Job, JobId};
 
+use crate::annotations::OWN_USER;
 use crate::feed::StopMode;
 use crate::notifications::Level;
 use crate::open_job::{Command, State, StateRef};
@@ -61,6 +62,7 @@ impl Jobs {
         self.check_memory_limit(&job)?;
         self.check_names(&job, true).await?;
         self.check_nothing_left(job_id).await?;
+        self.check_mapping_clash(&job).await?;
         if let Some(feed) = &feed {
             self.check_feed_is_free(feed).await?;
             crate::datafeeds::check_with_job(feed, &job)?;
@@ -293,7 +295,7 @@ impl Jobs {
         store.refresh(indices::ANNOTATIONS).await?;
         let mut annotations = vec![own];
         if !user_annotations {
-            annotations.push(json!({"term": {"create_username": "_xpack"}}));
+            annotations.push(json!({"term": {"create_username": OWN_USER}}));
         }
         let query = json!({"bool": {"filter": annotations}});
         store.delete_by_query(indices::ANNOTATIONS, &query).await?;

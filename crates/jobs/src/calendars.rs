@@ -10,6 +10,8 @@ use types::id::CalendarId;
 use types::{Job, TimestampMs};
 
 use crate::config_store::{hits, read, to_json};
+use crate::notifications::Level;
+use crate::open_job::State;
 use crate::results::Paging;
 use crate::service::{Jobs, Listed};
 use crate::{Error, Result, expression, filters};
@@ -90,7 +92,7 @@ impl Jobs {
             )));
         }
         self.write_calendar(&calendar).await?;
-        self.refresh_contexts(|job| applies(&calendar, job)).await?;
+        self.refresh_calendars(|job| applies(&calendar, job)).await?;
         Ok(calendar)
     }
 
@@ -127,7 +129,7 @@ impl Jobs {
             {"term": {"calendar_id": calendar_id}}]}});
         self.inner.store.delete_by_query(indices::META, &events).await?;
         self.write_meta(vec![BulkOp::delete(indices::META, doc_id(calendar_id))]).await?;
-        self.refresh_contexts(|job| applies(&calendar, job)).await
+        self.refresh_calendars(|job| applies(&calendar, job)).await
     }
 
     /// Adds jobs or groups (a comma list) to a calendar, or takes them away.
@@ -154,7 +156,7 @@ impl Jobs {
             }
         }
         self.write_calendar(&calendar).await?;
-        self.refresh_contexts(|job| applies(&calendar, job) || applies(&before, job)).await?;
+        self.refresh_calendars(|job| applies(&calendar, job) || applies(&before, job)).await?;
         Ok(calendar)
     }
 
@@ -204,8 +206,20 @@ impl Jobs {
             });
         }
         self.write_meta(ops).await?;
-        self.refresh_contexts(|job| applies(&calendar, job)).await?;
+        self.refresh_calendars(|job| applies(&calendar, job)).await?;
         Ok(stored)
+    }
+
+    /// Gives open jobs their events anew, and tells so.
+    async fn refresh_calendars(&self, concerns: impl Fn(&Job) -> bool) -> Result<()> {
+        self.refresh_contexts(&concerns).await?;
+        for job in self.inner.configs.jobs().await?.iter().filter(|job| concerns(job)) {
+            if self.inner.state(&job.job_id) == State::Opened {
+                let message = "Updated calendars in running process";
+                self.inner.notifier.tell(&job.job_id, Level::Info, message).await;
+            }
+        }
+        Ok(())
     }
 
     async fn all_events(&self) -> Result<Vec<CalendarEvent>> {
@@ -269,7 +283,7 @@ impl Jobs {
             )));
         }
         self.write_meta(vec![BulkOp::delete(indices::META, event_id)]).await?;
-        self.refresh_contexts(|job| applies(&calendar, job)).await
+        self.refresh_calendars(|job| applies(&calendar, job)).await
     }
 
     /// The filters and events that a job's analysis must know.

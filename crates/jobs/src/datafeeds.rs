@@ -88,6 +88,8 @@ pub(crate) fn check_with_job(feed: &Datafeed, job: &Job) -> Result<()> {
     if config.latency.is_some_and(|latency| latency.as_millis() > 0) {
         return Err(Error::argument("A job configured with datafeed cannot support latency"));
     }
+    crate::feed::check_window(feed, job)?;
+    crate::feed::check_computed_fields(feed)?;
     let Some(aggregations) = &feed.aggregations else { return Ok(()) };
     if config.summary_count_field_name.as_deref().is_none_or(str::is_empty) {
         return Err(Error::argument(
@@ -263,6 +265,7 @@ impl Jobs {
             )));
         }
         self.check_source(&feed, &job).await?;
+        self.check_computed(&feed, &job).await?;
         let times = FeedTimes { start_ms: start.start.map(|t| t.0), end_ms: start.end.map(|t| t.0) };
         self.run_feed(feed, job, times).await?;
         Ok(self.inner.options.node_id.clone())
@@ -290,6 +293,27 @@ impl Jobs {
                 feed.datafeed_id
             )));
         }
+        Ok(())
+    }
+
+    /// A store that cannot compute fields says so before the datafeed begins, and not at every search.
+    async fn check_computed(&self, feed: &Datafeed, job: &Job) -> Result<()> {
+        if feed.script_fields.is_none() && feed.runtime_mappings.is_none() {
+            return Ok(());
+        }
+        let nothing = store::ScanRequest {
+            indices: feed.indices.clone(),
+            query: feed.query.clone(),
+            runtime_mappings: feed.runtime_mappings.clone(),
+            script_fields: feed.script_fields.clone(),
+            time_field: job.data_description.time_field.clone(),
+            start_ms: 0,
+            end_ms: 0,
+            fields: job.analysis_config.analysed_fields(),
+            page_size: 1,
+            options: IndicesOptions::from_json(&feed.indices_options),
+        };
+        self.inner.store.scan(nothing).await?;
         Ok(())
     }
 
@@ -388,7 +412,7 @@ impl Jobs {
         Ok(Listed { count: items.len() as u64, items })
     }
 
-    async fn stored_feed_timing(&self, feed: &Datafeed) -> Result<Value> {
+    pub(crate) async fn stored_feed_timing(&self, feed: &Datafeed) -> Result<Value> {
         let id = format!("{}_datafeed_timing_stats", feed.job_id);
         let body = json!({"query": {"ids": {"values": [id]}}, "size": 1});
         let alias = indices::results_read_alias(&feed.job_id);

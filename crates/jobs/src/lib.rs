@@ -4,21 +4,25 @@
 //! | --- | --- |
 //! | [`service`] | [`Jobs`], the facade: what the HTTP layer calls |
 //! | `anomaly_detectors` | create, read, change, remove, reset jobs |
+//! | `mapping_clash` | fields of jobs that cannot lie in one index |
 //! | `lifecycle` | open, close, flush, push data |
 //! | `stats` | statistics of jobs |
 //! | `open_job` | a job while it is open: one task that owns the analysis; checkpoints |
+//! | `annotations` | what the service notes on the line of time |
 //! | `ingest` | pushed JSON as rows |
 //! | `datafeeds`, `feed` | datafeeds: configuration, and running them |
 //! | `forecasts` | what open jobs expect of the time to come |
 //! | `maintenance` | what is removed when its time is over |
 //! | [`results`] | reading results through the store |
 //! | `model_snapshots` | saved states: list, change, go back |
+//! | `snapshot_upgrades` | saved states of older versions, written anew |
 //! | `calendars`, `filters` | what the analysis must know besides its job |
 //! | `info`, `settings` | defaults and limits, and those that can be changed while the service runs |
 //!
 //! Every answer is read through the store, so that what others write is seen. An open job belongs to one task; the rest of
 //! the service talks to it through a bounded queue.
 
+mod annotations;
 mod anomaly_detectors;
 mod base64;
 mod calendars;
@@ -33,6 +37,7 @@ mod info;
 mod ingest;
 mod lifecycle;
 mod maintenance;
+mod mapping_clash;
 mod model_snapshots;
 mod notifications;
 mod open_job;
@@ -40,6 +45,7 @@ mod options;
 pub mod results;
 mod service;
 mod settings;
+mod snapshot_upgrades;
 mod stats;
 
 pub use anomaly_detectors::{DeleteJob, JobView};
@@ -56,4 +62,5 @@ pub use open_job::State;
 pub use options::Options;
 pub use service::{Jobs, Listed, Node};
 pub use settings::SettingsChange;
+pub use snapshot_upgrades::{Stage, UpgradeStats, Upgraded};
 pub use stats::JobStats;

@@ -209,6 +209,26 @@ impl Jobs {
     /// # Errors
     /// When the job is not open, the body is not JSON or too large (nothing of it is used then), or the job is busy.
     pub async fn post_data(&self, job_id: &str, body: &str) -> Result<DataCounts> {
+        self.post_data_anew(job_id, body, None).await
+    }
+
+    /// As [`Jobs::post_data`], after emptying the open buckets from the first time on and before the second, so that
+    /// their records can be sent again. Buckets that are final stay as they are.
+    ///
+    /// # Errors
+    /// As those of [`Jobs::post_data`].
+    pub async fn post_data_anew(
+        &self,
+        job_id: &str,
+        body: &str,
+        reset: Option<(TimestampMs, TimestampMs)>,
+    ) -> Result<DataCounts> {
+        let reset = reset.map(|(start, end)| (start.0, end.0));
+        if let Some((start, end)) = reset.filter(|(start, end)| end < start) {
+            return Err(Error::argument(format!(
+                "Invalid time range: end time '{end}' is earlier than start time '{start}'."
+            )));
+        }
         let handle = self.opened(job_id).await?;
         if body.len() > BODY_BYTES_MAX {
             return Err(Error::argument(format!(
@@ -219,7 +239,7 @@ impl Jobs {
         let (job, _) = self.inner.configs.job(job_id).await?;
         let reader = Reader::new(&job, handle.fields())?;
         let pieces = reader.read(body)?;
-        handle.ask_unless_full(|reply| Command::Post { pieces, reply }).await
+        handle.ask_unless_full(|reply| Command::Post { reset, pieces, reply }).await
     }
 
     /// Makes results of what was taken visible; moves time on or computes interim results if asked to.
@@ -230,9 +250,7 @@ impl Jobs {
         if !flush.calc_interim {
             for (name, value) in [("start", flush.start), ("end", flush.end)] {
                 if value.is_some() {
-                    return Err(Error::argument(format!(
-                        "Invalid flush parameters: '{name}' has not been expected; it needs 'calc_interim'"
-                    )));
+                    return Err(Error::argument(format!("Invalid flush parameters: unexpected '{name}'.")));
                 }
             }
         }

@@ -8,12 +8,15 @@ use types::snapshot::ModelSnapshot;
 use types::stats::DataCounts;
 use types::{Job, TimestampMs};
 
+use crate::annotations::OWN_USER;
 use crate::config_store::{read, to_json};
 use crate::notifications::Level;
 use crate::open_job::{Pointer, RESULT_TYPES_FINAL, State, StateRef};
 use crate::results::{Paging, Search};
 use crate::service::{Jobs, Listed};
 use crate::{Error, Result, expression};
+
+const FORECAST_TYPES: [&str; 2] = ["model_forecast", "model_forecast_request_stats"];
 
 /// Which snapshots are wanted.
 #[derive(Clone, Debug, Default)]
@@ -91,14 +94,14 @@ impl Jobs {
         found.items.into_iter().map(|(id, source)| read(&id, source)).collect()
     }
 
-    async fn snapshot(&self, job_id: &str, snapshot_id: &str) -> Result<(String, ModelSnapshot)> {
+    pub(crate) async fn snapshot(&self, job_id: &str, snapshot_id: &str) -> Result<(String, ModelSnapshot)> {
         let search = Search::having("snapshot_id").filter(json!({"term": {"snapshot_id": snapshot_id}}));
         let found = self.search_results(job_id, &search).await?.items.into_iter().next();
         let (id, source) = found.ok_or_else(|| unknown(job_id, snapshot_id))?;
         Ok((id.clone(), read(&id, source)?))
     }
 
-    async fn write_snapshot(&self, doc_id: &str, snapshot: &ModelSnapshot) -> Result<()> {
+    pub(crate) async fn write_snapshot(&self, doc_id: &str, snapshot: &ModelSnapshot) -> Result<()> {
         let alias = indices::results_write_alias(&snapshot.job_id);
         let op = BulkOp::index(&alias, doc_id, to_json(snapshot)?.to_string());
         store::check_all(self.inner.store.bulk(vec![op]).await?)?;
@@ -188,6 +191,7 @@ impl Jobs {
                 "Can only revert to a model snapshot when the job is closed.".to_owned(),
             ));
         }
+        self.inner.forecasts.stop(Some(job_id)).await;
         let pointer = self.reverted_pointer(&job, &snapshot, revert).await?;
         if revert.delete_intervening_results {
             self.delete_results_after(job_id, snapshot.latest_result_time_stamp).await?;
@@ -242,15 +246,23 @@ impl Jobs {
         })
     }
 
+    /// Results of later buckets, forecasts made later, and what the service noted about later times.
     async fn delete_results_after(&self, job_id: &str, latest: Option<TimestampMs>) -> Result<()> {
+        let store = &self.inner.store;
         let alias = indices::results_write_alias(job_id);
-        let mut filters =
-            vec![json!({"term": {"job_id": job_id}}), json!({"terms": {"result_type": RESULT_TYPES_FINAL}})];
+        let own = json!({"term": {"job_id": job_id}});
+        let kinds = RESULT_TYPES_FINAL.iter().chain(&FORECAST_TYPES).collect::<Vec<_>>();
+        let mut results = vec![own.clone(), json!({"terms": {"result_type": kinds}})];
+        let mut annotations = vec![own, json!({"term": {"create_username": OWN_USER}})];
         if let Some(latest) = latest {
-            filters.push(json!({"range": {"timestamp": {"gt": latest}}}));
+            let later = json!({"range": {"timestamp": {"gt": latest, "format": "epoch_millis"}}});
+            results.push(later.clone());
+            annotations.push(later);
         }
-        self.inner.store.refresh(&alias).await?;
-        self.inner.store.delete_by_query(&alias, &json!({"bool": {"filter": filters}})).await?;
+        for (index, filters) in [(alias.as_str(), results), (indices::ANNOTATIONS_WRITE, annotations)] {
+            store.refresh(index).await?;
+            store.delete_by_query(index, &json!({"bool": {"filter": filters}})).await?;
+        }
         Ok(())
     }
 

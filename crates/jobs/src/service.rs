@@ -13,6 +13,7 @@ use crate::forecasts::Forecasts;
 use crate::notifications::{Level, Notifier};
 use crate::open_job::{Checkpoints, Command, DataLog, OpenJob, State};
 use crate::settings::Settings;
+use crate::snapshot_upgrades::Upgrades;
 use crate::{Options, Result};
 
 /// Jobs and datafeeds of this node. Cheap to clone.
@@ -32,6 +33,7 @@ pub(crate) struct Inner {
     pub(crate) log: DataLog,
     pub(crate) settings: Settings,
     pub(crate) forecasts: Forecasts,
+    pub(crate) upgrades: Upgrades,
     open: Mutex<BTreeMap<String, Arc<OpenJob>>>,
     feeds: Mutex<BTreeMap<String, Arc<RunningFeed>>>,
 }
@@ -82,6 +84,7 @@ impl Jobs {
                 notifier,
                 settings: Settings::default(),
                 forecasts: Forecasts::default(),
+                upgrades: Upgrades::default(),
                 open: Mutex::default(),
                 feeds: Mutex::default(),
             }),

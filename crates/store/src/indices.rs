@@ -289,6 +289,30 @@ const RESULT_LONGS: [&str; 34] = [
     "output_memory_allocator_bytes",
 ];
 
+/// Is it one of the fields that every results index has?
+pub fn is_result_field(field: &str) -> bool {
+    let objects =
+        ["bucket_influencers", "influencers", "causes", "geo_results", "quantiles", "all_field_values"];
+    let first = field.split('.').next().unwrap_or(field);
+    objects.contains(&first)
+        || RESULT_KEYWORDS.contains(&first)
+        || RESULT_DATES.contains(&first)
+        || RESULT_DOUBLES.contains(&first)
+        || RESULT_LONGS.contains(&first)
+        || [
+            "detector_index",
+            "snapshot_doc_count",
+            "is_interim",
+            "retain",
+            "terms",
+            "examples",
+            "description",
+            "regex",
+            "grok_pattern",
+        ]
+        .contains(&first)
+}
+
 fn results_mapping() -> Value {
     let mut properties = Map::new();
     typed("keyword", &RESULT_KEYWORDS, &mut properties);

@@ -6,6 +6,9 @@ use serde_json::Value;
 use crate::stats::ModelSizeStats;
 use crate::{JobId, TimestampMs};
 
+/// The version that states of now are marked with: the lowest that can load them.
+pub const STATE_VERSION: &str = "8.3.0";
+
 /// Describes one saved state; the state itself lies in chunks in the state index.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct ModelSnapshot {

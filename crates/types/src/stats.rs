@@ -83,6 +83,9 @@ pub struct ModelSizeStats {
     pub peak_model_bytes: u64,
     pub model_bytes_exceeded: u64,
     pub model_bytes_memory_limit: u64,
+    /// What the model takes when it is written out; known once it was.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub output_memory_allocator_bytes: Option<u64>,
     pub total_by_field_count: u64,
     pub total_over_field_count: u64,
     pub total_partition_field_count: u64,
@@ -122,6 +125,7 @@ impl ModelSizeStats {
             peak_model_bytes: 0,
             model_bytes_exceeded: 0,
             model_bytes_memory_limit: limit_bytes,
+            output_memory_allocator_bytes: None,
             total_by_field_count: 0,
             total_over_field_count: 0,
             total_partition_field_count: 0,

@@ -98,6 +98,14 @@ impl Analysis {
         self.pipeline.drop_before(self.pipeline.clock.bucket_of(time_ms));
     }
 
+    /// Forgets what the open buckets between two times have gathered, so that their records can be sent again. Buckets
+    /// that are final stay as they are.
+    pub fn reset(&mut self, start_ms: i64, end_ms: i64) {
+        let first_s = self.pipeline.clock.bucket_of(start_ms);
+        let last_s = self.pipeline.clock.bucket_of(end_ms.saturating_sub(1));
+        self.pipeline.drop_between(first_s, last_s.saturating_add(1));
+    }
+
     /// The end of the input: all buckets up to that of the newest record become final.
     pub fn finish(&mut self, out: &mut Output) {
         if let Some(newest) = self.pipeline.clock.open_buckets().last() {

@@ -367,6 +367,11 @@ impl Pipeline {
         self.open.retain(|bucket| bucket.start_s >= start_s);
     }
 
+    /// Forgets open buckets that begin from `start_s` on and before `end_s`.
+    pub(crate) fn drop_between(&mut self, start_s: i64, end_s: i64) {
+        self.open.retain(|bucket| bucket.start_s < start_s || bucket.start_s >= end_s);
+    }
+
     /// Definitions of all categories that changed, counts included.
     pub(crate) fn write_categories(&mut self, plan: &Plan, out: &mut Output) {
         self.categories.take_changed(plan, true, &mut out.categories);

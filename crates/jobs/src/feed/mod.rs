@@ -7,9 +7,13 @@
 //! | `source` | reading documents or aggregations through the store |
 //! | `rows` | from the answer to an aggregation to rows |
 //! | `aggregation` | which aggregations can be read |
+//! | `computed` | the form of fields that the store computes |
+//! | `delayed` | documents that came too late |
 //! | `preview` | the first rows |
 
 mod aggregation;
+mod computed;
+mod delayed;
 mod preview;
 mod rows;
 mod run;
@@ -17,5 +21,7 @@ mod running;
 mod source;
 
 pub(crate) use aggregation::check as check_aggregations;
+pub(crate) use computed::check as check_computed_fields;
+pub(crate) use delayed::check_window;
 pub(crate) use preview::preview_rows;
 pub(crate) use running::{FeedTimes, RunningFeed, StopMode, no_timing};

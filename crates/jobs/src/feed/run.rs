@@ -8,6 +8,7 @@ use store::{BulkOp, indices};
 use types::Job;
 use types::datafeed::{Datafeed, histogram_interval_ms};
 
+use super::delayed::DelayedData;
 use super::rows::page;
 use super::running::{FeedTimes, RunningFeed, StopMode};
 use super::source::Source;
@@ -17,6 +18,8 @@ use crate::open_job::{Command, FeedBatch, FeedPosition, FlushRequest, OpenJob, S
 use crate::service::Jobs;
 use crate::{Error, Result};
 
+/// Searches in a row without data after which that is told.
+const SILENT_SEARCHES: u32 = 10;
 const ROWS_PER_BATCH: usize = 10_000;
 const DELAY_FIRST_MS: u64 = 500;
 const DELAY_MAX_MS: u64 = 60_000;
@@ -30,18 +33,21 @@ enum Pass {
     Stopped,
 }
 
-struct FeedRun {
-    jobs: Jobs,
-    job: Job,
+pub(super) struct FeedRun {
+    pub(super) jobs: Jobs,
+    pub(super) job: Job,
     handle: Arc<OpenJob>,
     running: Arc<RunningFeed>,
-    source: Source,
+    pub(super) source: Source,
     /// First millisecond that was asked for.
-    start_ms: i64,
+    pub(super) start_ms: i64,
     end_ms: Option<i64>,
     position: FeedPosition,
     rows: u64,
     empty_searches: u32,
+    pub(super) delayed: DelayedData,
+    /// Buckets that the job had closed when it was last asked.
+    buckets: u64,
 }
 
 impl Jobs {
@@ -51,7 +57,9 @@ impl Jobs {
         let latest = handle.live().counts.latest_record_timestamp.map(|latest| latest.0 + 1);
         let asked = times.start_ms.unwrap_or(0);
         let start_ms = latest.map_or(asked, |latest| latest.max(asked));
+        let timing = self.stored_feed_timing(&feed).await?;
         let running = self.register(&feed, times.end_ms)?;
+        running.continue_from(&timing);
         let task = FeedTask {
             task: "datafeed".to_owned(),
             datafeed_id: feed.datafeed_id.to_string(),
@@ -94,7 +102,9 @@ impl Jobs {
         let pointer = self.inner.checkpoints.pointer(&task.job_id).await?;
         let position = pointer.and_then(|(pointer, _)| pointer.feed_position);
         let position = position.unwrap_or(FeedPosition { ms: task.start_ms, seen: 0 });
+        let timing = self.stored_feed_timing(&feed).await?;
         let running = self.register(&feed, task.end_ms)?;
+        running.continue_from(&timing);
         self.spawn_feed(feed, job, handle, running, task, position);
         Ok(())
     }
@@ -123,6 +133,7 @@ impl Jobs {
     ) {
         let page_size = self.inner.options.scan_page_size;
         let source = Source::new(Arc::clone(&self.inner.store), feed, &job, handle.fields(), page_size);
+        let buckets = handle.live().counts.bucket_count;
         let run = FeedRun {
             jobs: self.clone(),
             job,
@@ -134,6 +145,8 @@ impl Jobs {
             position,
             rows: 0,
             empty_searches: 0,
+            delayed: DelayedData::default(),
+            buckets,
         };
         tokio::spawn(run.run());
     }
@@ -229,15 +242,28 @@ impl FeedRun {
                 return self.flush(None, None).await;
             }
             self.flush(None, Some(until)).await?;
-            if self.nothing_ever_found(before) {
+            self.tell_about_silence(before).await;
+            let looked = self.look_for_delayed(until).await;
+            self.noted(looked);
+            if self.nothing_ever_found() {
                 return Ok(());
             }
         }
         Ok(())
     }
 
-    fn nothing_ever_found(&mut self, before: u64) -> bool {
-        self.empty_searches = if self.rows == before { self.empty_searches.saturating_add(1) } else { 0 };
+    /// Tells once when nothing has come for a while, and once when something comes again.
+    async fn tell_about_silence(&mut self, before: u64) {
+        let silent = self.empty_searches;
+        self.empty_searches = if self.rows == before { silent.saturating_add(1) } else { 0 };
+        if self.empty_searches == SILENT_SEARCHES {
+            self.tell(Level::Warning, "Datafeed has been retrieving no data for a while").await;
+        } else if self.empty_searches == 0 && silent >= SILENT_SEARCHES {
+            self.tell(Level::Info, "Datafeed has started retrieving data again").await;
+        }
+    }
+
+    fn nothing_ever_found(&self) -> bool {
         let most = self.source.feed.max_empty_searches;
         self.rows == 0 && most.is_some_and(|most| self.empty_searches >= most)
     }
@@ -257,7 +283,7 @@ impl FeedRun {
 
     /// Complete buckets are made final, and the open one gets interim results. History ends with its newest record; in
     /// real time the present moves on without records.
-    async fn flush(&self, complete_until_ms: Option<i64>, advance_ms: Option<i64>) -> Result<()> {
+    async fn flush(&mut self, complete_until_ms: Option<i64>, advance_ms: Option<i64>) -> Result<()> {
         let request = FlushRequest {
             calc_interim: true,
             complete_until_ms,
@@ -265,7 +291,11 @@ impl FeedRun {
             from_feed: true,
             ..FlushRequest::default()
         };
-        self.handle.ask(|reply| Command::Flush { request, reply }).await.map(drop)
+        self.handle.ask(|reply| Command::Flush { request, reply }).await?;
+        let buckets = self.handle.live().counts.bucket_count;
+        self.running.closed(buckets.saturating_sub(self.buckets));
+        self.buckets = buckets;
+        Ok(())
     }
 
     /// Reads everything before `until_ms`, in pieces, again after a pause where the store is away.
@@ -347,7 +377,7 @@ impl FeedRun {
                 page = scan.next() => page?,
             };
             let Some(page) = page else { return Ok(Pass::Complete) };
-            self.running.searched(began.elapsed().as_secs_f64() * 1000.0, 0);
+            self.running.searched(began.elapsed().as_secs_f64() * 1000.0);
             let known = page.times_ms.iter().take_while(|ms| skip > 0 && **ms == skip_ms).count();
             let known = known.min(usize::try_from(skip).unwrap_or(usize::MAX));
             skip -= known as u64;
@@ -369,7 +399,7 @@ impl FeedRun {
     async fn read_rows(&mut self, start_ms: i64, end_ms: i64) -> Result<Pass> {
         let began = Instant::now();
         let rows = self.source.aggregate(start_ms, end_ms).await?;
-        self.running.searched(began.elapsed().as_secs_f64() * 1000.0, 0);
+        self.running.searched(began.elapsed().as_secs_f64() * 1000.0);
         let position = self.position;
         let known = rows.iter().take_while(|row| row.key_ms == position.ms).count();
         let known = known.min(usize::try_from(position.seen).unwrap_or(usize::MAX));

@@ -17,11 +17,11 @@ const INTERVALS_PER_CHUNK: i64 = 1000;
 /// Where a datafeed reads.
 #[derive(Clone, Debug)]
 pub(super) struct Source {
-    store: Arc<dyn Store>,
+    pub(super) store: Arc<dyn Store>,
     pub(super) feed: Datafeed,
     pub(super) time_field: String,
     pub(super) fields: Vec<String>,
-    options: IndicesOptions,
+    pub(super) options: IndicesOptions,
     page_size: usize,
 }
 
@@ -59,11 +59,11 @@ impl Source {
         chunk.map(|chunk| interval.map_or(chunk, |interval| (chunk / interval).max(1) * interval))
     }
 
-    fn indices(&self) -> String {
+    pub(super) fn indices(&self) -> String {
         self.feed.indices.join(",")
     }
 
-    fn query(&self, start_ms: i64, end_ms: i64) -> Value {
+    pub(super) fn query(&self, start_ms: i64, end_ms: i64) -> Value {
         let range =
             json!({"range": {&self.time_field: {"gte": start_ms, "lt": end_ms, "format": "epoch_millis"}}});
         json!({"bool": {"filter": [self.feed.query, range]}})

@@ -8,6 +8,7 @@ use types::snapshot::ModelSnapshot;
 use super::request::Pace;
 use super::snapshots::expired;
 use crate::Result;
+use crate::annotations::OWN_USER;
 use crate::notifications::Level;
 use crate::results::{Paging, Search};
 use crate::service::Jobs;
@@ -39,7 +40,7 @@ impl Jobs {
         let own = json!({"term": {"job_id": job_id}});
         let results = json!({"bool": {"filter": [own, old, {"exists": {"field": "result_type"}}],
             "must_not": [{"terms": {"result_type": KEPT}}]}});
-        let annotations = json!({"bool": {"filter": [own, old, {"term": {"create_username": "_xpack"}}]}});
+        let annotations = json!({"bool": {"filter": [own, old, {"term": {"create_username": OWN_USER}}]}});
         let alias = indices::results_write_alias(job_id);
         let mut removed = 0;
         for (index, query) in [(alias.as_str(), results), (indices::ANNOTATIONS_WRITE, annotations)] {

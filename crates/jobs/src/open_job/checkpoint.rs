@@ -202,6 +202,19 @@ impl Checkpoints {
         }
     }
 
+    /// Removes what is left of a state of `before` chunks that was written anew with fewer.
+    pub(crate) async fn delete_chunks_after(&self, state: &StateRef, before: u64) {
+        let ops: Vec<BulkOp> = (state.chunks + 1..=before)
+            .map(|chunk| BulkOp::delete(indices::STATE_WRITE, format!("{}#{chunk}", state.prefix)))
+            .collect();
+        if ops.is_empty() {
+            return;
+        }
+        if let Err(error) = self.store.bulk(ops).await {
+            tracing::warn!(prefix = state.prefix, %error, "an old state could not be removed");
+        }
+    }
+
     /// Removes all that a job's pointer holds, and the pointer.
     pub(crate) async fn delete(&self, job_id: &str) -> Result<()> {
         if let Some((pointer, _)) = self.pointer(job_id).await? {

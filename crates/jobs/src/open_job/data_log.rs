@@ -23,6 +23,8 @@ pub(crate) enum Event {
     Advance { to_ms: i64 },
     /// Time jumped.
     Skip { to_ms: i64 },
+    /// Open buckets were emptied, to be filled anew.
+    Reset { start_ms: i64, end_ms: i64 },
 }
 
 #[derive(Debug, Serialize, Deserialize)]

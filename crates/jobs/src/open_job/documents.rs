@@ -3,8 +3,11 @@
 use engine::{Output, RescoredKind};
 use serde::Serialize;
 use serde_json::json;
-use store::{BulkOp, indices};
+use store::BulkOp;
+use types::JobId;
 use types::results::Split;
+
+use crate::annotations::{Annotation, Event};
 
 fn op<T: Serialize>(index: &str, id: String, document: &T) -> Option<BulkOp> {
     match serde_json::to_string(document) {
@@ -14,24 +17,6 @@ fn op<T: Serialize>(index: &str, id: String, document: &T) -> Option<BulkOp> {
             None
         }
     }
-}
-
-#[derive(Serialize)]
-struct ChangeDocument<'a> {
-    annotation: &'a str,
-    job_id: &'a str,
-    #[serde(rename = "type")]
-    kind: &'a str,
-    event: &'a str,
-    timestamp: i64,
-    end_timestamp: i64,
-    create_time: i64,
-    modified_time: i64,
-    create_username: &'a str,
-    modified_username: &'a str,
-    detector_index: usize,
-    #[serde(flatten)]
-    split: &'a Split,
 }
 
 /// Turns output into writes under ids made from content, in a fixed order, and empties it.
@@ -53,25 +38,18 @@ pub(super) fn write_ops(index: &str, output: &mut Output, ops: &mut Vec<BulkOp>)
 }
 
 /// Turns the model's remarks into annotations. Their times are those of the data, so that a repetition writes the same.
-pub(super) fn annotation_ops(job_id: &str, output: &mut Output, ops: &mut Vec<BulkOp>) {
+pub(super) fn annotation_ops(job_id: &JobId, output: &mut Output, ops: &mut Vec<BulkOp>) {
     for change in output.annotations.drain(..) {
-        let document = ChangeDocument {
-            annotation: &change.text,
-            job_id,
-            kind: "annotation",
-            event: "model_change",
-            timestamp: change.time.0,
-            end_timestamp: change.end.0,
-            create_time: change.time.0,
-            modified_time: change.time.0,
-            create_username: "_xpack",
-            modified_username: "_xpack",
-            detector_index: change.detector_index,
-            split: &change.split,
-        };
         let text = Split { by_field_value: Some(change.text.clone()), ..Split::default() };
-        let (ms, detector) = (change.time, change.detector_index);
-        let id = format!("{job_id}_annotation_{ms}_{detector}_{}_{}", change.split.id_part(), text.id_part());
-        ops.extend(op(indices::ANNOTATIONS_WRITE, id, &document));
+        let (at, detector) = (change.time, change.detector_index);
+        let id = format!("{job_id}_annotation_{at}_{detector}_{}_{}", change.split.id_part(), text.id_part());
+        let annotation = Annotation::new(job_id, Event::ModelChange, change.text, at)
+            .at(at, change.end)
+            .of(detector, &change.split)
+            .named(id);
+        match annotation.op() {
+            Ok(op) => ops.push(op),
+            Err(error) => tracing::error!(%job_id, %error, "an annotation cannot be written as JSON"),
+        }
     }
 }

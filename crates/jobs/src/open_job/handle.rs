@@ -80,6 +80,8 @@ pub(crate) type Reply<T> = oneshot::Sender<Result<T>>;
 pub(crate) enum Command {
     /// Pushed records; the answer comes when they are durable and analysed.
     Post {
+        /// Open buckets from the first time on and before the second are emptied first.
+        reset: Option<(i64, i64)>,
         pieces: Vec<Piece>,
         reply: Reply<DataCounts>,
     },

@@ -9,6 +9,8 @@
 //! | `writer` | writing results while the analysis goes on, again when the store is away |
 //! | `checkpoint` | state, counts and position, switched as one |
 //! | `data_log` | pushed records, until a checkpoint holds them |
+//! | `saving` | checkpoints and snapshots: when they are due, and what is written with them |
+//! | `restoring` | from a saved state to an analysis |
 //! | `opening` | from a checkpoint to a running task |
 
 mod checkpoint;
@@ -16,6 +18,8 @@ mod data_log;
 mod documents;
 mod handle;
 mod opening;
+mod restoring;
+mod saving;
 mod task;
 mod worker;
 mod writer;

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use engine::{Analysis, Context};
+use engine::Context;
 use serde_json::json;
 use store::{Store, indices};
 use tokio::sync::mpsc;
@@ -12,12 +12,12 @@ use super::checkpoint::{Checkpoints, Pointer};
 use super::data_log::{DataLog, Event};
 use super::handle::OpenJob;
 use super::task::Task;
-use super::worker::{Limits, Worker};
+use super::worker::Limits;
 use super::writer::{Writer, patiently};
 use crate::config_store::ConfigStore;
 use crate::ingest::Reader;
 use crate::notifications::{Level, Notifier};
-use crate::{Error, Options, Result};
+use crate::{Options, Result};
 
 /// Results that belong to buckets and are written anew after a crash.
 pub(crate) const RESULT_TYPES_FINAL: [&str; 5] =
@@ -51,7 +51,7 @@ impl Opening {
         pointer.feed_position = pointer.feed_position.filter(|_| !self.fresh);
         let version = checkpoints.switch(&pointer, expected).await?;
         self.tell_what_is_loaded(&pointer).await;
-        let mut worker = self.restored(&checkpoints, &pointer).await?;
+        let mut worker = self.restored(&checkpoints, &mut pointer).await?;
         worker.data_seq = pointer.data_seq;
         worker.feed_position = pointer.feed_position;
         let reader = Reader::new(&self.job, worker.model.fields().to_vec())?;
@@ -98,23 +98,6 @@ impl Opening {
         self.notifier.tell(&self.job.job_id, Level::Info, message).await;
     }
 
-    async fn restored(&self, checkpoints: &Checkpoints, pointer: &Pointer) -> Result<Worker> {
-        let state = match &pointer.state {
-            Some(state) => Some(checkpoints.load_state(state).await?),
-            None => None,
-        };
-        let (job, context) = (self.job.clone(), self.context.clone());
-        let model = tokio::task::spawn_blocking(move || match state {
-            Some(state) => Analysis::restore(&job, context, &state),
-            None => Analysis::new(&job, context),
-        });
-        let mut model =
-            model.await.map_err(|_| Error::Model("the model broke while it was restored".to_owned()))??;
-        model.counts_mut().clone_from(&pointer.counts);
-        let index = indices::results_write_alias(&self.job.job_id);
-        Ok(Worker::new(self.job.clone(), model, pointer.timing.clone(), index))
-    }
-
     /// After a crash, results that the checkpoint does not know are written anew: remove them first.
     async fn remove_later(&self, pointer: &Pointer) -> Result<()> {
         let (attempts, job_id) = (self.options.store_attempts, &self.job.job_id);
@@ -152,6 +135,9 @@ async fn replay(task: &mut Task, reader: &Reader) -> Result<()> {
                     }
                 }
                 Event::Advance { to_ms } => task.work(move |worker| worker.advance(to_ms)).await?,
+                Event::Reset { start_ms, end_ms } => {
+                    task.work(move |worker| worker.model.reset(start_ms, end_ms)).await?;
+                }
                 Event::Skip { to_ms } => task.work(move |worker| worker.skip(to_ms)).await?,
             }
             task.work(move |worker| worker.data_seq = seq).await?;

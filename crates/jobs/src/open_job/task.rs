@@ -3,23 +3,20 @@
 use std::sync::Arc;
 
 use serde_json::json;
-use store::{BulkOp, Store, indices};
+use store::{Store, indices};
 use tokio::sync::mpsc;
-use types::snapshot::ModelSnapshot;
 use types::stats::DataCounts;
 use types::{Clock, Job, TimestampMs};
 
-use super::checkpoint::{Checkpoints, FeedPosition, Pointer, StateRef};
+use super::checkpoint::{Checkpoints, FeedPosition, Pointer};
 use super::data_log::{DataLog, Event};
 use super::handle::{Command, FeedBatch, FlushRequest, OpenJob};
 use super::worker::{Limits, Worker};
-use super::writer::{Writer, patiently, write_all};
-use crate::config_store::{ConfigStore, to_json};
+use super::writer::{Writer, patiently};
+use crate::config_store::ConfigStore;
 use crate::ingest::Piece;
 use crate::notifications::{Level, Notifier};
 use crate::{Error, Options, Result};
-
-const HOUR_MS: i64 = 3_600_000;
 
 /// Everything that an open job owns.
 pub(super) struct Task {
@@ -78,8 +75,8 @@ impl Task {
     /// Errors of this function end the job; errors of a request go to whoever asked.
     async fn take(&mut self, command: Command) -> Result<After> {
         match command {
-            Command::Post { pieces, reply } => {
-                let counts = self.post(pieces).await?;
+            Command::Post { reset, pieces, reply } => {
+                let counts = self.post(reset, pieces).await?;
                 let _ = reply.send(Ok(counts));
             }
             Command::FeedStarted { position, reply } => {
@@ -148,7 +145,7 @@ impl Task {
         Ok(result)
     }
 
-    fn worker(&mut self) -> Result<&mut Worker> {
+    pub(super) fn worker(&mut self) -> Result<&mut Worker> {
         self.worker.as_deref_mut().ok_or_else(|| Error::Model("the model broke".to_owned()))
     }
 
@@ -162,13 +159,17 @@ impl Task {
         let worker = self.worker()?;
         let ops = std::mem::take(&mut worker.pending);
         let finals = std::mem::take(&mut worker.pending_final);
+        let notes = std::mem::take(&mut worker.notes);
+        for (level, message) in notes {
+            self.notifier.tell(&self.job.job_id, level, message).await;
+        }
         if finals && self.has_interim {
             self.remove_interim().await?;
         }
         self.writer.submit(ops).await
     }
 
-    async fn remove_interim(&mut self) -> Result<()> {
+    pub(super) async fn remove_interim(&mut self) -> Result<()> {
         self.writer.drain().await?;
         let alias = indices::results_write_alias(&self.job.job_id);
         let query = json!({"bool": {"filter": [{"term": {"job_id": self.job.job_id}}, {"term": {"is_interim": true}}]}});
@@ -179,9 +180,13 @@ impl Task {
         Ok(())
     }
 
-    async fn post(&mut self, pieces: Vec<Piece>) -> Result<DataCounts> {
+    async fn post(&mut self, reset: Option<(i64, i64)>, pieces: Vec<Piece>) -> Result<DataCounts> {
         self.settle_feed().await?;
         let before = self.worker()?.counts();
+        if let Some((start_ms, end_ms)) = reset {
+            self.logged(Event::Reset { start_ms, end_ms }).await?;
+            self.work(move |worker| worker.model.reset(start_ms, end_ms)).await?;
+        }
         for piece in pieces {
             let (seq, now) = (self.pointer_seq() + 1, self.clock.now());
             let event = Event::Records { raw: piece.raw.clone(), at: now };
@@ -278,164 +283,6 @@ impl Task {
         self.log.append(&self.job.job_id, seq, event).await?;
         self.worker()?.data_seq = seq;
         Ok(())
-    }
-
-    async fn checkpoint_if_due(&mut self) -> Result<()> {
-        let (now, limits) = (self.clock.now(), self.limits);
-        let snapshot_every =
-            self.job.background_persist_interval.map_or(3 * HOUR_MS, |span| span.as_millis());
-        let worker = self.worker()?;
-        let dirty = worker.records_since > 0 || worker.data_seq > 0;
-        if !dirty {
-            return Ok(());
-        }
-        let due = worker.checkpoint_due(limits);
-        if worker.records_since > 0 && now.0 - self.last_snapshot.0 >= snapshot_every {
-            let description = format!("Periodic background persist at {}", now.to_iso());
-            return self.checkpoint(Some(description)).await;
-        }
-        let idle = self.worker()?.records_since == 0 && self.pointer_seq() == self.pointer.data_seq;
-        if due || (!idle && now.0 - self.last_checkpoint.0 >= self.options.checkpoint_interval_ms) {
-            self.checkpoint(None).await?;
-        }
-        Ok(())
-    }
-
-    async fn close(&mut self) -> Result<()> {
-        if self.has_interim {
-            self.submit().await?;
-            self.remove_interim().await?;
-        }
-        let description = format!("State persisted due to job close at {}", self.clock.now().to_iso());
-        let seen = self.worker()?.counts().processed_record_count > 0;
-        self.pointer.clean = true;
-        self.checkpoint(seen.then_some(description)).await
-    }
-
-    /// Saves everything as one unit; with a description also as a model snapshot.
-    async fn checkpoint(&mut self, snapshot: Option<String>) -> Result<()> {
-        self.submit().await?;
-        let now = self.clock.now();
-        let sizes_changed = std::mem::take(&mut self.worker()?.size_changed);
-        let (bytes, stats, counts, timing, final_end_ms) = self
-            .work(move |worker| {
-                let model = &worker.model;
-                let stats = model.size_stats(now);
-                (
-                    model.snapshot(),
-                    stats,
-                    worker.counts(),
-                    worker.timing.clone(),
-                    model.last_finalized_bucket_end_ms(),
-                )
-            })
-            .await?;
-        self.writer.drain().await?;
-        let job_id = self.job.job_id.clone();
-        let mut next = Pointer {
-            epoch: self.pointer.epoch + 1,
-            counts,
-            timing,
-            size_stats: Some(stats.clone()),
-            final_end_ms,
-            feed_position: self.worker()?.feed_position,
-            data_seq: self.pointer_seq(),
-            skip_to_ms: None,
-            written_at: now,
-            ..self.pointer.clone()
-        };
-        let described = match snapshot {
-            Some(description) => {
-                let snapshot = self.describe(&next, description).await?;
-                next.state =
-                    Some(self.save(format!("{job_id}_model_state_{}", snapshot.snapshot_id), &bytes).await?);
-                let chunks = next.state.as_ref().map_or(0, |state| state.chunks);
-                Some(ModelSnapshot { snapshot_doc_count: chunks, ..snapshot })
-            }
-            None => {
-                next.state = Some(self.save(format!("{job_id}_checkpoint_{}", next.epoch), &bytes).await?);
-                None
-            }
-        };
-        self.write_companions(&next, described.as_ref(), sizes_changed).await?;
-        self.version = self.checkpoints.switch(&next, Some(self.version)).await?;
-        if let Some(snapshot) = &described {
-            let id = snapshot.snapshot_id.clone();
-            let set = |job: &Job| Ok(Job { model_snapshot_id: Some(id.clone()), ..job.clone() });
-            self.job = self.configs.update_job(&job_id, set).await?;
-            self.last_snapshot = now;
-        }
-        self.checkpoints.forget_state(&self.pointer, &next).await;
-        if let Err(error) = self.log.trim(&job_id, self.pointer.data_seq + 1, next.data_seq).await {
-            tracing::warn!(%job_id, %error, "the log could not be trimmed; it is when the job closes");
-        }
-        self.pointer = next;
-        self.last_checkpoint = now;
-        self.worker()?.records_since = 0;
-        Ok(())
-    }
-
-    async fn save(&self, prefix: String, bytes: &[u8]) -> Result<StateRef> {
-        self.checkpoints.save_state(&self.job.job_id, prefix, bytes).await
-    }
-
-    /// The description of a new snapshot, under an id that no other has.
-    async fn describe(&self, next: &Pointer, description: String) -> Result<ModelSnapshot> {
-        let mut second = next.written_at.seconds();
-        if let Some(last) = self.job.model_snapshot_id.as_ref().and_then(|id| id.parse::<i64>().ok()) {
-            second = second.max(last + 1);
-        }
-        let job_id = self.job.job_id.clone();
-        let quantiles = json!({"job_id": job_id, "timestamp": next.counts.latest_record_timestamp.unwrap_or_default(),
-            "quantile_state": "part of the model state"});
-        let result_end =
-            next.final_end_ms.map(|end| TimestampMs(end - self.job.analysis_config.bucket_span.as_millis()));
-        Ok(ModelSnapshot {
-            job_id,
-            min_version: "6.4.0".to_owned(),
-            timestamp: next.written_at,
-            description: Some(description),
-            snapshot_id: second.to_string(),
-            snapshot_doc_count: 0,
-            model_size_stats: next.size_stats.clone(),
-            latest_record_time_stamp: next.counts.latest_record_timestamp,
-            latest_result_time_stamp: result_end,
-            quantiles: Some(quantiles),
-            retain: false,
-        })
-    }
-
-    /// Counts, sizes and the snapshot's description, for those who read the results' index.
-    async fn write_companions(
-        &self,
-        next: &Pointer,
-        snapshot: Option<&ModelSnapshot>,
-        sizes: bool,
-    ) -> Result<()> {
-        let job_id = &self.job.job_id;
-        let index = indices::results_write_alias(job_id);
-        let mut counts = next.counts.clone();
-        counts.log_time = Some(next.written_at);
-        let mut timing = to_json(&next.timing)?;
-        timing["result_type"] = json!("timing_stats");
-        let mut ops = vec![
-            BulkOp::index(&index, DataCounts::doc_id(job_id), to_json(&counts)?.to_string()),
-            BulkOp::index(&index, format!("{job_id}_timing_stats"), timing.to_string()),
-        ];
-        if let Some(stats) = next.size_stats.as_ref().filter(|_| sizes || snapshot.is_some()) {
-            ops.push(BulkOp::index(&index, stats.doc_id(), to_json(stats)?.to_string()));
-        }
-        if let Some(snapshot) = snapshot {
-            ops.push(BulkOp::index(&index, snapshot.doc_id(), to_json(snapshot)?.to_string()));
-            let quantiles = snapshot.quantiles.clone().unwrap_or_default();
-            ops.push(BulkOp::index(
-                indices::STATE_WRITE,
-                format!("{job_id}_quantiles"),
-                quantiles.to_string(),
-            ));
-        }
-        write_all(&self.store, self.options.store_attempts, ops).await?;
-        patiently(self.options.store_attempts, || self.store.refresh(&index)).await
     }
 
     /// Lets statistics see where the job is.

@@ -5,13 +5,15 @@ use std::time::Instant;
 
 use engine::{Analysis, FieldValue, ForecastError, ForecastRequest, Output};
 use store::{BulkOp, Cell, Page};
-use types::stats::{DataCounts, MemoryStatus, TimingStats};
+use types::stats::{CategorizationStatus, DataCounts, MemoryStatus, ModelSizeStats, TimingStats};
 use types::{Job, TimestampMs};
 
 use super::checkpoint::FeedPosition;
 use super::documents;
 use super::handle::ForecastBasis;
+use crate::annotations::{Annotation, Event};
 use crate::ingest::InputCounts;
+use crate::notifications::Level;
 
 /// What a time and a number count for in `input_bytes` when they come from a datafeed, which has no text of them.
 const TIME_BYTES: u64 = 13;
@@ -26,6 +28,10 @@ pub(super) struct Worker {
     pub(super) pending: Vec<BulkOp>,
     /// Is there a final bucket among the documents?
     pub(super) pending_final: bool,
+    /// Messages to be told.
+    pub(super) notes: Vec<(Level, String)>,
+    memory_status: MemoryStatus,
+    categorization_status: CategorizationStatus,
     /// Has the size of the model changed since it was last written?
     pub(super) size_changed: bool,
     /// Where the datafeed begins again after a crash.
@@ -48,12 +54,16 @@ pub(super) struct Limits {
 
 impl Worker {
     pub(super) fn new(job: Job, model: Analysis, timing: TimingStats, index: String) -> Self {
+        let sizes = model.size_stats(TimestampMs(0));
         Self {
             job,
             model,
             timing,
             pending: Vec::new(),
             pending_final: false,
+            notes: Vec::new(),
+            memory_status: sizes.memory_status,
+            categorization_status: sizes.categorization_status,
             size_changed: true,
             feed_position: None,
             data_seq: 0,
@@ -176,7 +186,12 @@ impl Worker {
     pub(super) fn interim(&self, start_ms: Option<i64>, end_ms: Option<i64>) -> Vec<BulkOp> {
         let mut output = Output::default();
         self.model.interim(&mut output);
-        let wanted = |ms: i64| start_ms.is_none_or(|start| ms >= start) && end_ms.is_none_or(|end| ms < end);
+        let span_ms = self.job.analysis_config.bucket_span.as_millis();
+        // A bucket counts that contains the start, or begins before the end.
+        let wanted = |ms: i64| {
+            start_ms.is_none_or(|start| ms.saturating_add(span_ms) > start)
+                && end_ms.is_none_or(|end| ms < end)
+        };
         // Plots and new scores are for final buckets only.
         output.buckets.retain(|d| wanted(d.timestamp.0));
         output.bucket_influencers.retain(|d| wanted(d.timestamp.0));
@@ -220,9 +235,51 @@ impl Worker {
             self.pending_final = true;
         }
         self.size_changed |= !self.output.size_stats.is_empty();
-        self.output.size_stats.clear();
+        for sizes in std::mem::take(&mut self.output.size_stats) {
+            self.note_sizes(&sizes);
+        }
         documents::annotation_ops(&self.job.job_id, &mut self.output, &mut self.pending);
         documents::write_ops(&self.index, &mut self.output, &mut self.pending);
+    }
+
+    /// Tells when the memory's or the categories' state has changed.
+    fn note_sizes(&mut self, sizes: &ModelSizeStats) {
+        if std::mem::replace(&mut self.memory_status, sizes.memory_status) != sizes.memory_status {
+            let bytes = sizes.model_bytes;
+            self.notes.push(match sizes.memory_status {
+                MemoryStatus::Ok => {
+                    (Level::Info, format!("Job memory status changed to ok at {bytes} bytes"))
+                }
+                MemoryStatus::SoftLimit => (
+                    Level::Warning,
+                    format!(
+                        "Job memory status changed to soft_limit at {bytes} bytes; model pruning will occur"
+                    ),
+                ),
+                MemoryStatus::HardLimit => (
+                    Level::Error,
+                    format!(
+                        "Job memory status changed to hard_limit at {bytes} bytes; adjust the \
+                         analysis_limits.model_memory_limit setting to ensure all data is analyzed"
+                    ),
+                ),
+            });
+        }
+        let status = sizes.categorization_status;
+        if std::mem::replace(&mut self.categorization_status, status) == status {
+            return;
+        }
+        let (level, word) = match status {
+            CategorizationStatus::Ok => (Level::Info, "ok"),
+            CategorizationStatus::Warn => (Level::Warning, "warn"),
+        };
+        let text = format!("Categorization status changed to '{word}'");
+        self.notes.push((level, text.clone()));
+        let at = sizes.timestamp.unwrap_or(sizes.log_time);
+        let id = format!("{}_annotation_categorization_{at}", sizes.job_id);
+        let annotation =
+            Annotation::new(&sizes.job_id, Event::CategorizationStatusChange, text, at).at(at, at).named(id);
+        self.pending.extend(annotation.op().ok());
     }
 
     pub(super) fn counts(&self) -> DataCounts {

@@ -1,0 +1,119 @@
+//! Saved states through the router: written anew, gone back to, and used when a checkpoint is damaged.
+
+use serde_json::{Value, json};
+
+use crate::jobs::{JOB, START_MS, lines, records};
+use crate::server::Server;
+use crate::transcript::Transcript;
+
+const SNAPSHOTS: &str = "/_ml/anomaly_detectors/j/model_snapshots";
+
+/// A closed job with the snapshots `first` and `last`, of which the second is in use.
+async fn with_snapshots() -> (Server, String, String) {
+    let server = Server::start().await;
+    server.call("PUT", "/_ml/anomaly_detectors/j", JOB).await;
+    let all = records(60, 55);
+    for part in [&all[..480], &all[480..]] {
+        server.call("POST", "/_ml/anomaly_detectors/j/_open", "").await;
+        server.call("POST", "/_ml/anomaly_detectors/j/_data", &lines(part)).await;
+        server.call("POST", "/_ml/anomaly_detectors/j/_close", "").await;
+        server.clock.advance(60_000);
+    }
+    let found = server.get(SNAPSHOTS).await.json();
+    let id = |at: usize| found["model_snapshots"][at]["snapshot_id"].as_str().unwrap().to_owned();
+    assert_eq!(found["count"], 2, "{found}");
+    (server, id(1), id(0))
+}
+
+/// Makes a stored snapshot one of an older version.
+async fn aged(server: &Server, snapshot_id: &str, changes: Value) {
+    let uri = format!("/.ml-anomalies-j/_update/j_model_snapshot_{snapshot_id}?refresh=true");
+    let answer = server.call("POST", &uri, &json!({ "doc": changes }).to_string()).await;
+    assert_eq!(answer.status, 200, "{}", answer.text);
+}
+
+#[tokio::test]
+async fn older_states_are_written_anew() {
+    let (server, first, last) = with_snapshots().await;
+    let mut transcript = Transcript::new(&server);
+    transcript.fail("POST", "/_ml/anomaly_detectors/zzz/model_snapshots/1/_upgrade", "").await;
+    transcript.fail("POST", &format!("{SNAPSHOTS}/1/_upgrade"), "").await;
+    transcript.fail("POST", &format!("{SNAPSHOTS}/{first}/_upgrade"), "").await;
+    transcript.ask("GET", &format!("{SNAPSHOTS}/_all/_upgrade/_stats"), "").await;
+    transcript.fail("GET", &format!("{SNAPSHOTS}/{first}/_upgrade/_stats?allow_no_match=false"), "").await;
+    aged(&server, &first, json!({"min_version": "7.17.0"})).await;
+    transcript.ask("POST", &format!("{SNAPSHOTS}/{first}/_upgrade?wait_for_completion=true"), "").await;
+    let shown = format!(
+        "{SNAPSHOTS}/{first}?filter_path=model_snapshots.min_version,model_snapshots.snapshot_doc_count"
+    );
+    transcript.ask("GET", &shown, "").await;
+    aged(&server, &first, json!({"min_version": "7.17.0", "snapshot_doc_count": 2})).await;
+    transcript.fail("POST", &format!("{SNAPSHOTS}/{first}/_upgrade?wait_for_completion=true"), "").await;
+    transcript.ask("GET", &format!("{SNAPSHOTS}/{first}/_upgrade/_stats"), "").await;
+    server.call("POST", "/_ml/anomaly_detectors/j/_open", "").await;
+    aged(&server, &last, json!({"min_version": "7.17.0"})).await;
+    transcript.fail("POST", &format!("{SNAPSHOTS}/{last}/_upgrade"), "").await;
+    insta::assert_snapshot!(transcript.end(), @"");
+}
+
+#[tokio::test]
+async fn going_back_takes_away_what_came_later() {
+    let (server, first, last) = with_snapshots().await;
+    let later = json!({"job_id": "j", "result_type": "model_forecast", "forecast_id": "f",
+        "timestamp": START_MS + 100 * 3_600_000});
+    server.call("PUT", "/.ml-anomalies-j/_doc/forecast?refresh=true", &later.to_string()).await;
+    for (id, user) in [("own", "_xpack"), ("theirs", "eve")] {
+        let note = json!({"annotation": "x", "job_id": "j", "timestamp": START_MS + 50 * 3_600_000, "create_username": user});
+        server.call("PUT", &format!("/.ml-annotations-write/_doc/{id}"), &note.to_string()).await;
+    }
+    let mut transcript = Transcript::new(&server);
+    let notes = "/.ml-annotations-read/_search?filter_path=hits.hits._id,hits.hits._source.event,hits.hits._source.annotation&sort=timestamp";
+    transcript.ask("GET", notes, "").await;
+    let revert = r#"{"delete_intervening_results":true}"#;
+    let answer = server.call("POST", &format!("{SNAPSHOTS}/{first}/_revert"), revert).await;
+    let model = answer.json()["model"].take();
+    assert_eq!(
+        (&model["snapshot_id"], &model["quantiles"]),
+        (&json!(first), &Value::Null),
+        "{}",
+        answer.text
+    );
+    transcript.ask("GET", notes, "").await;
+    transcript.ask("GET", "/.ml-anomalies-j/_count?q=result_type:model_forecast&filter_path=count", "").await;
+    transcript.ask("GET", "/_ml/anomaly_detectors/j/results/buckets?size=1&filter_path=count", "").await;
+    transcript
+        .ask(
+            "GET",
+            "/_ml/anomaly_detectors/j/_stats?filter_path=jobs.data_counts.latest_record_timestamp",
+            "",
+        )
+        .await;
+    transcript.ask("GET", "/.ml-state-write/_source/j_quantiles", "").await;
+    transcript.ask("POST", &format!("{SNAPSHOTS}/empty/_revert"), "").await;
+    transcript.ask("GET", "/_ml/anomaly_detectors/j?filter_path=jobs.model_snapshot_id", "").await;
+    transcript.ask("DELETE", &format!("{SNAPSHOTS}/{last}"), "").await;
+    insta::assert_snapshot!(transcript.end(), @"");
+}
+
+#[tokio::test]
+async fn a_damaged_checkpoint_gives_way_to_the_newest_snapshot() {
+    let (server, first, last) = with_snapshots().await;
+    let broken = r#"{"job_id":"j","state":"bm90IGEgc3RhdGU="}"#;
+    let uri = format!("/.ml-state-write/_doc/j_model_state_{last}%231?refresh=true");
+    server.call("PUT", &uri, broken).await;
+    let opened = server.call("POST", "/_ml/anomaly_detectors/j/_open", "").await;
+    assert_eq!(opened.status, 200, "{}", opened.text);
+    let told = server.get("/.ml-notifications-*/_search?q=level:warning&size=10").await.json();
+    let told = told["hits"]["hits"][0]["_source"]["message"].as_str().unwrap_or_default().to_owned();
+    assert!(told.starts_with(&format!("The model snapshot [{first}] is used")), "{told}");
+    // It goes on after the results that are there.
+    let answer = server.call("POST", "/_ml/anomaly_detectors/j/_data", &lines(&records(62, 99)[480..])).await;
+    let counts = answer.json();
+    assert_eq!(counts["out_of_order_timestamp_count"], 19 * 12, "{counts}");
+    let uri = format!("/.ml-state-write/_doc/j_model_state_{first}%231?refresh=true");
+    server.call("POST", "/_ml/anomaly_detectors/j/_close?force=true", "").await;
+    server.call("PUT", &uri, broken).await;
+    server.call("DELETE", "/.ml-state-write/_doc/j_checkpoint?refresh=true", "").await;
+    let refused = server.call("POST", "/_ml/anomaly_detectors/j/_open", "").await;
+    assert_eq!(refused.status, 500, "{}", refused.text);
+}
