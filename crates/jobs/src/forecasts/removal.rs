@@ -88,8 +88,10 @@ impl Jobs {
 
     /// What says that it is under way when the service starts is not: it was interrupted.
     pub(crate) async fn fail_interrupted_forecasts(&self) -> Result<()> {
+        let jobs = self.inner.configs.jobs().await?;
         for mut stats in self.forecasts_of(indices::RESULTS_PATTERN, None).await? {
-            if matches!(stats.forecast_status, Status::Scheduled | Status::Started) {
+            let is_known = jobs.iter().any(|job| job.job_id == stats.job_id);
+            if is_known && matches!(stats.forecast_status, Status::Scheduled | Status::Started) {
                 stats.forecast_status = Status::Failed;
                 stats.forecast_messages.push("The forecast was interrupted by a restart".to_owned());
                 write_stats(self, &stats).await?;

@@ -37,7 +37,12 @@ impl Opening {
         };
         let mut model = match loaded {
             Err(error) if is_damage(&error) => {
-                self.newest_usable(checkpoints, pointer, came_without).await?.ok_or(error)?
+                match self.newest_usable(checkpoints, pointer, came_without).await? {
+                    Some(model) => model,
+                    // A job that came with a description of a snapshot only has learnt nothing.
+                    None if came_without => self.load(checkpoints, None).await?,
+                    None => return Err(error),
+                }
             }
             other => other?,
         };
