@@ -60,7 +60,48 @@ async fn flushes_move_time_and_show_what_is_unfinished() {
             "",
         )
         .await;
-    insta::assert_snapshot!(transcript.end(), @"");
+    insta::assert_snapshot!(transcript.end(), @r#"
+POST /_ml/anomaly_detectors/j/_flush
+  200 {"flushed":true}
+POST /_ml/anomaly_detectors/j/_flush?start=2026-01-01 
+  400 illegal_argument_exception: Invalid flush parameters: unexpected 'start'.
+POST /_ml/anomaly_detectors/j/_flush?end=2026-01-01 
+  400 illegal_argument_exception: Invalid flush parameters: unexpected 'end'.
+POST /_ml/anomaly_detectors/j/_flush?calc_interim&end=2026-01-01 
+  400 illegal_argument_exception: Invalid flush parameters: 'start' has not been specified.
+POST /_ml/anomaly_detectors/j/_flush?calc_interim&start=2026-01-02&end=2026-01-01 
+  400 illegal_argument_exception: Invalid time range: end time '1767225600000' is earlier than start time '1767312000000'.
+POST /_ml/anomaly_detectors/j/_flush?calc_interim&start=soon 
+  400 parse_exception: Query param [start] with value [soon] cannot be parsed as a date or converted to a number (epoch).
+POST /_ml/anomaly_detectors/j/_flush?skip_time=soon 
+  400 parse_exception: Query param [skip_time] with value [soon] cannot be parsed as a date or converted to a number (epoch).
+POST /_ml/anomaly_detectors/j/_flush?advance_time=2025-01-01&skip_time=2026-01-01 
+  400 illegal_argument_exception: Invalid flush parameters: skip_time is later than advance_time.
+POST /_ml/anomaly_detectors/j/_flush?calc_interim=perhaps 
+  400 illegal_argument_exception: Failed to parse value [perhaps] as only [true] or [false] are allowed.
+POST /_ml/anomaly_detectors/j/_flush
+  200 {"flushed":true,"last_finalized_bucket_end":1763773200000}
+GET /_ml/anomaly_detectors/j/results/buckets?filter_path=count,buckets.timestamp,buckets.is_interim,buckets.event_count
+  200 {"count":1,"buckets":[{"timestamp":1763769600000,"event_count":12,"is_interim":false}]}
+POST /_ml/anomaly_detectors/j/_flush?calc_interim&start=1763769600000&end=1763773200000
+  200 {"flushed":true,"last_finalized_bucket_end":1763773200000}
+GET /_ml/anomaly_detectors/j/results/buckets?filter_path=count,buckets.timestamp,buckets.is_interim,buckets.event_count
+  200 {"count":1,"buckets":[{"timestamp":1763769600000,"event_count":12,"is_interim":false}]}
+POST /_ml/anomaly_detectors/j/_flush?calc_interim&start=1763773800000
+  200 {"flushed":true,"last_finalized_bucket_end":1763773200000}
+GET /_ml/anomaly_detectors/j/results/buckets?filter_path=count,buckets.timestamp,buckets.is_interim,buckets.event_count
+  200 {"count":2,"buckets":[{"timestamp":1763769600000,"event_count":12,"is_interim":false},{"timestamp":1763773200000,"event_count":12,"is_interim":true}]}
+POST /_ml/anomaly_detectors/j/_flush?advance_time=1763780400000
+  200 {"flushed":true,"last_finalized_bucket_end":1763780400000}
+GET /_ml/anomaly_detectors/j/results/buckets?filter_path=count,buckets.timestamp,buckets.is_interim,buckets.event_count
+  200 {"count":3,"buckets":[{"timestamp":1763769600000,"event_count":12,"is_interim":false},{"timestamp":1763773200000,"event_count":12,"is_interim":false},{"timestamp":1763776800000,"event_count":0,"is_interim":false}]}
+POST /_ml/anomaly_detectors/j/_flush
+  200 {"flushed":true,"last_finalized_bucket_end":1763805600000}
+GET /_ml/anomaly_detectors/j/results/buckets?filter_path=count,buckets.timestamp,buckets.is_interim,buckets.event_count
+  200 {"count":4,"buckets":[{"timestamp":1763769600000,"event_count":12,"is_interim":false},{"timestamp":1763773200000,"event_count":12,"is_interim":false},{"timestamp":1763776800000,"event_count":0,"is_interim":false},{"timestamp":1763805600000,"event_count":12,"is_interim":false}]}
+GET /_ml/anomaly_detectors/j/_stats?filter_path=jobs.data_counts.out_of_order_timestamp_count
+  200 {"jobs":[{"data_counts":{"out_of_order_timestamp_count":24}}]}
+"#);
 }
 
 #[tokio::test]
@@ -89,5 +130,16 @@ async fn open_buckets_are_filled_anew() {
             "",
         )
         .await;
-    insta::assert_snapshot!(transcript.end(), @"");
+    insta::assert_snapshot!(transcript.end(), @r#"
+POST /_ml/anomaly_detectors/j/_data?reset_start=0 {}
+  400 illegal_argument_exception: Invalid reset range parameters: 'reset_end' has not been specified.
+POST /_ml/anomaly_detectors/j/_data?reset_end=0 {}
+  400 illegal_argument_exception: Invalid reset range parameters: 'reset_start' has not been specified.
+POST /_ml/anomaly_detectors/j/_data?reset_start=2&reset_end=1 {}
+  400 illegal_argument_exception: Invalid time range: end time '1000' is earlier than start time '2000'.
+POST /_ml/anomaly_detectors/j/_data?reset_start=soon&reset_end=1 {}
+  400 parse_exception: Query param [reset_start] with value [soon] cannot be parsed as a date or converted to a number (epoch).
+GET /_ml/anomaly_detectors/j/results/buckets?start=1763787600000&filter_path=buckets.event_count
+  200 {"buckets":[{"event_count":12},{"event_count":2},{"event_count":12}]}
+"#);
 }

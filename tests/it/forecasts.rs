@@ -87,7 +87,42 @@ async fn parameters_are_checked_before_the_job() {
         transcript.fail("POST", &format!("/_ml/anomaly_detectors/{job}/_forecast"), "").await;
     }
     transcript.ask("GET", "/_ml/anomaly_detectors/_stats?filter_path=jobs.forecasts_stats", "").await;
-    insta::assert_snapshot!(transcript.end(), @"");
+    insta::assert_snapshot!(transcript.end(), @r#"
+POST /_ml/anomaly_detectors/j/_forecast?duration=0s 
+  400 illegal_argument_exception: [duration] must be positive: [0s]
+POST /_ml/anomaly_detectors/j/_forecast?duration=-1 
+  400 illegal_argument_exception: [duration] must be positive: [-1]
+POST /_ml/anomaly_detectors/j/_forecast?duration=3651d 
+  400 illegal_argument_exception: [duration] must be 3650d or less: [3651d]
+POST /_ml/anomaly_detectors/j/_forecast?duration=long 
+  400 illegal_argument_exception: failed to parse setting [duration] with value [long] as a time value: unit is missing or unrecognized
+POST /_ml/anomaly_detectors/j/_forecast?expires_in=-1 
+  400 illegal_argument_exception: [expires_in] must be non-negative: [-1]
+POST /_ml/anomaly_detectors/j/_forecast?max_model_memory=500mb 
+  400 illegal_argument_exception: [max_model_memory] must be less than 500mb: [500mb]
+POST /_ml/anomaly_detectors/j/_forecast?max_model_memory=1kb 
+  400 illegal_argument_exception: [max_model_memory] must be at least 1mb: [1kb]
+POST /_ml/anomaly_detectors/j/_forecast {"duration":"0s"}
+  400 illegal_argument_exception: [duration] must be positive: [0s]
+POST /_ml/anomaly_detectors/j/_forecast {"max_model_memory":"1gb"}
+  400 illegal_argument_exception: [max_model_memory] must be less than 500mb: [1gb]
+POST /_ml/anomaly_detectors/j/_forecast {"durasion":"1d"}
+  400 x_content_parse_exception: [1:1] [forecast_job_request] unknown field [durasion]
+POST /_ml/anomaly_detectors/j/_forecast?durasion=1d 
+  400 illegal_argument_exception: request [/_ml/anomaly_detectors/j/_forecast] contains unrecognized parameter: [durasion]
+POST /_ml/anomaly_detectors/j/_forecast?duration=1d 
+  409 status_exception: Cannot perform requested action because job [j] is not open
+POST /_ml/anomaly_detectors/zzz/_forecast 
+  404 resource_not_found_exception: No known job with id 'zzz'
+POST /_ml/anomaly_detectors/j/_forecast 
+  400 status_exception: Cannot run forecast: Forecast cannot be executed as job requires data to have been processed and modeled
+POST /_ml/anomaly_detectors/crowd/_forecast 
+  400 status_exception: Cannot run forecast: Forecast cannot be executed for population analysis
+POST /_ml/anomaly_detectors/rare/_forecast 
+  400 status_exception: Cannot run forecast: Forecast cannot be executed for jobs with the function 'rare'
+GET /_ml/anomaly_detectors/_stats?filter_path=jobs.forecasts_stats
+  200 {"jobs":[{"forecasts_stats":{"total":0,"forecasted_jobs":0}},{"forecasts_stats":{"total":0,"forecasted_jobs":0}},{"forecasts_stats":{"total":0,"forecasted_jobs":0}}]}
+"#);
 }
 
 #[tokio::test]
@@ -157,5 +192,26 @@ async fn forecasts_are_counted_and_removed() {
         "forecast_status": "started"});
     server.call("PUT", "/.ml-anomalies-j/_doc/x?refresh=true", &under_way.to_string()).await;
     transcript.fail("DELETE", FORECAST, "").await;
-    insta::assert_snapshot!(transcript.end(), @"");
+    insta::assert_snapshot!(transcript.end(), @r#"
+GET /_cat/ml/anomaly_detectors/j?h=ft,frt,frmin,fravg,frmax
+  200 2 8.0 2.0 4.0 6.0
+DELETE /_ml/anomaly_detectors/j/_forecast/nosuch 
+  404 resource_not_found_exception: No forecast(s) [nosuch] exists for job [j]
+DELETE /_ml/_delete_expired_data
+  200 {"deleted":true}
+GET /_cat/ml/anomaly_detectors/j?h=ft,frt
+  200 1 6.0
+DELETE /_ml/anomaly_detectors/j/_forecast/_all?timeout=10s
+  200 {"acknowledged":true}
+GET /_cat/ml/anomaly_detectors/j?h=ft
+  200 0
+DELETE /_ml/anomaly_detectors/j/_forecast
+  200 {"acknowledged":true}
+DELETE /_ml/anomaly_detectors/j/_forecast/*?allow_no_forecasts=false 
+  404 resource_not_found_exception: No forecast(s) [*] exists for job [j]
+DELETE /_ml/anomaly_detectors/zzz/_forecast/_all
+  200 {"acknowledged":true}
+DELETE /_ml/anomaly_detectors/j/_forecast 
+  409 status_exception: Forecast(s) [f] for job [j] needs to be either FAILED or FINISHED to be deleted
+"#);
 }

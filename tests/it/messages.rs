@@ -30,7 +30,16 @@ async fn the_life_of_a_job_is_told() {
     server.call("POST", "/_ml/anomaly_detectors/j/_close", "").await;
     server.call("POST", "/_ml/anomaly_detectors/j/_reset", "").await;
     server.call("DELETE", "/_ml/anomaly_detectors/j", "").await;
-    insta::assert_snapshot!(messages(&server, "j").await, @"");
+    insta::assert_snapshot!(messages(&server, "j").await, @r#"
+anomaly_detector info Job created
+anomaly_detector info Opening job on node [node-1]
+anomaly_detector info Loading model snapshot [N/A], job latest_record_timestamp [N/A]
+anomaly_detector info Updated calendars in running process
+anomaly_detector info Job is closing
+anomaly_detector info Job reset
+anomaly_detector info Deleting job
+anomaly_detector info Job deleted
+"#);
 }
 
 #[tokio::test]
@@ -113,5 +122,12 @@ async fn documents_that_come_too_late_are_told_once() {
         messages(&server, "j").await.contains("warning Datafeed has been retrieving no data for a while")
     );
     server.call("POST", "/_ml/datafeeds/f/_stop", "").await;
-    insta::assert_snapshot!(transcript.end(), @"");
+    insta::assert_snapshot!(transcript.end(), @r#"
+POST /_ml/datafeeds/f/_update {"delayed_data_check_config":{"enabled":true,"check_window":"5m"}}
+  400 illegal_argument_exception: delayed_data_check_config: check_window [5m] must be greater than the bucket_span [5m]
+POST /_ml/datafeeds/f/_update {"delayed_data_check_config":{"enabled":true,"check_window":"100d"}}
+  400 illegal_argument_exception: delayed_data_check_config: check_window [100d] must be less than 10,000x the bucket_span [5m]
+GET /.ml-annotations-read/_search?q=event:delayed_data&filter_path=hits.hits._source
+  200 {"hits":{"hits":[{"_source":{"annotation":"Datafeed has missed 3 documents due to ingest latency, latest bucket with missing data is [2026-01-01T00:05:00.000Z]. Consider increasing query_delay","create_time":1767226860000,"create_username":"_xpack","timestamp":1767225600000,"end_timestamp":1767226200000,"job_id":"j","modified_time":1767226860000,"modified_username":"_xpack","type":"annotation","event":"delayed_data"}}]}}
+"#);
 }

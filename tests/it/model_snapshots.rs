@@ -53,7 +53,28 @@ async fn older_states_are_written_anew() {
     server.call("POST", "/_ml/anomaly_detectors/j/_open", "").await;
     aged(&server, &last, json!({"min_version": "7.17.0"})).await;
     transcript.fail("POST", &format!("{SNAPSHOTS}/{last}/_upgrade"), "").await;
-    insta::assert_snapshot!(transcript.end(), @"");
+    insta::assert_snapshot!(transcript.end(), @r#"
+POST /_ml/anomaly_detectors/zzz/model_snapshots/1/_upgrade 
+  404 resource_not_found_exception: No known job with id 'zzz'
+POST /_ml/anomaly_detectors/j/model_snapshots/1/_upgrade 
+  404 resource_not_found_exception: No model snapshot with id [1] exists for job [j]
+POST /_ml/anomaly_detectors/j/model_snapshots/1767225600/_upgrade 
+  409 status_exception: Cannot upgrade job [j] snapshot [1767225600] as it is already compatible with current version 8.19.0
+GET /_ml/anomaly_detectors/j/model_snapshots/_all/_upgrade/_stats
+  200 {"count":0,"model_snapshot_upgrades":[]}
+GET /_ml/anomaly_detectors/j/model_snapshots/1767225600/_upgrade/_stats?allow_no_match=false 
+  404 resource_not_found_exception: No snapshot upgrade is running for job_id [j] and snapshot_id [1767225600]
+POST /_ml/anomaly_detectors/j/model_snapshots/1767225600/_upgrade?wait_for_completion=true
+  200 {"node":"embedded","completed":true}
+GET /_ml/anomaly_detectors/j/model_snapshots/1767225600?filter_path=model_snapshots.min_version,model_snapshots.snapshot_doc_count
+  200 {"model_snapshots":[{"min_version":"8.3.0","snapshot_doc_count":1}]}
+POST /_ml/anomaly_detectors/j/model_snapshots/1767225600/_upgrade?wait_for_completion=true 
+  400 status_exception: Failed to upgrade job [j] snapshot [1767225600]: document [j_model_state_1767225600#2] cannot be read: the state is missing or damaged
+GET /_ml/anomaly_detectors/j/model_snapshots/1767225600/_upgrade/_stats
+  200 {"count":1,"model_snapshot_upgrades":[{"job_id":"j","snapshot_id":"1767225600","state":"failed","assignment_explanation":"Failed to upgrade job [j] snapshot [1767225600]: document [j_model_state_1767225600#2] cannot be read: the state is missing or damaged"}]}
+POST /_ml/anomaly_detectors/j/model_snapshots/1767225660/_upgrade 
+  409 status_exception: Cannot upgrade snapshot [1767225660] for job [j] as it is the current primary job snapshot and the job's state is [opened]
+"#);
 }
 
 #[tokio::test]
@@ -92,7 +113,26 @@ async fn going_back_takes_away_what_came_later() {
     transcript.ask("POST", &format!("{SNAPSHOTS}/empty/_revert"), "").await;
     transcript.ask("GET", "/_ml/anomaly_detectors/j?filter_path=jobs.model_snapshot_id", "").await;
     transcript.ask("DELETE", &format!("{SNAPSHOTS}/{last}"), "").await;
-    insta::assert_snapshot!(transcript.end(), @"");
+    insta::assert_snapshot!(transcript.end(), @r#"
+GET /.ml-annotations-read/_search?filter_path=hits.hits._id,hits.hits._source.event,hits.hits._source.annotation&sort=timestamp
+  200 {"hits":{"hits":[{"_id":"j_annotation_model_snapshot_1767225600","_source":{"annotation":"Job model snapshot with id [1767225600] stored","event":"model_snapshot_stored"}},{"_id":"own","_source":{"annotation":"x"}},{"_id":"theirs","_source":{"annotation":"x"}},{"_id":"j_annotation_model_snapshot_1767225660","_source":{"annotation":"Job model snapshot with id [1767225660] stored","event":"model_snapshot_stored"}}]}}
+GET /.ml-annotations-read/_search?filter_path=hits.hits._id,hits.hits._source.event,hits.hits._source.annotation&sort=timestamp
+  200 {"hits":{"hits":[{"_id":"j_annotation_model_snapshot_1767225600","_source":{"annotation":"Job model snapshot with id [1767225600] stored","event":"model_snapshot_stored"}},{"_id":"theirs","_source":{"annotation":"x"}}]}}
+GET /.ml-anomalies-j/_count?q=result_type:model_forecast&filter_path=count
+  200 {"count":0}
+GET /_ml/anomaly_detectors/j/results/buckets?size=1&filter_path=count
+  200 {"count":39}
+GET /_ml/anomaly_detectors/j/_stats?filter_path=jobs.data_counts.latest_record_timestamp
+  200 {"jobs":[{"data_counts":{"latest_record_timestamp":1763913000000}}]}
+GET /.ml-state-write/_source/j_quantiles
+  200 {"job_id":"j","timestamp":1763913000000,"quantile_state":"part of the model state"}
+POST /_ml/anomaly_detectors/j/model_snapshots/empty/_revert
+  200 {"model":{"job_id":"j","min_version":"6.4.0","timestamp":0,"description":"empty snapshot","snapshot_id":"empty","snapshot_doc_count":0,"retain":false}}
+GET /_ml/anomaly_detectors/j?filter_path=jobs.model_snapshot_id
+  200 {}
+DELETE /_ml/anomaly_detectors/j/model_snapshots/1767225660
+  200 {"acknowledged":true}
+"#);
 }
 
 #[tokio::test]

@@ -41,7 +41,26 @@ async fn results_go_as_they_fall_behind_the_newest_bucket() {
     transcript.fail("DELETE", "/_ml/_delete_expired_data?requests_per_second=0", "").await;
     transcript.fail("DELETE", "/_ml/_delete_expired_data?requests_per_second=many", "").await;
     transcript.fail("DELETE", "/_ml/_delete_expired_data", r#"{"requests_per_sekond":1}"#).await;
-    insta::assert_snapshot!(transcript.end(), @"");
+    insta::assert_snapshot!(transcript.end(), @r#"
+GET /_ml/anomaly_detectors/j/results/buckets?size=1&filter_path=count
+  200 {"count":120}
+DELETE /_ml/_delete_expired_data/j
+  200 {"deleted":true}
+GET /_ml/anomaly_detectors/j/results/buckets?size=1&filter_path=count,buckets.timestamp
+  200 {"count":73,"buckets":[{"timestamp":1763938800000}]}
+GET /.ml-annotations-read/_search?filter_path=hits.hits._id&q=annotation:a
+  200 {"hits":{"hits":[{"_id":"theirs"},{"_id":"new"}]}}
+DELETE /_ml/_delete_expired_data?timeout=0s
+  200 {"deleted":false}
+DELETE /_ml/_delete_expired_data/zzz 
+  404 resource_not_found_exception: No known job with id 'zzz'
+DELETE /_ml/_delete_expired_data?requests_per_second=0 
+  400 action_request_validation_exception: Validation Failed: 1: [requests_per_second] must either be -1 or greater than 0;
+DELETE /_ml/_delete_expired_data?requests_per_second=many 
+  400 illegal_argument_exception: Failed to parse int parameter [requests_per_second] with value [many]
+DELETE /_ml/_delete_expired_data {"requests_per_sekond":1}
+  400 x_content_parse_exception: [1:1] [delete_expired_data_request] unknown field [requests_per_sekond]
+"#);
 }
 
 #[tokio::test]
@@ -76,6 +95,13 @@ async fn snapshots_are_thinned_and_states_without_a_job_go() {
         )
         .await;
     transcript.ask("GET", "/.ml-state*/_search?filter_path=hits.hits._id&size=100", "").await;
-    insta::assert_snapshot!(transcript.end(), @"");
+    insta::assert_snapshot!(transcript.end(), @r#"
+DELETE /_ml/_delete_expired_data
+  200 {"deleted":true}
+GET /_ml/anomaly_detectors/j/model_snapshots?filter_path=count,model_snapshots.snapshot_id
+  200 {"count":4,"model_snapshots":[{"snapshot_id":"new"},{"snapshot_id":"hours"},{"snapshot_id":"first"},{"snapshot_id":"kept"}]}
+GET /.ml-state*/_search?filter_path=hits.hits._id&size=100
+  200 {"hits":{"hits":[{"_id":"j_model_state_new#1"},{"_id":"j_model_state_hours#1"},{"_id":"j_model_state_first#1"},{"_id":"j_model_state_kept#1"},{"_id":"j_quantiles"}]}}
+"#);
     assert_eq!(count(&server, ".ml-notifications*", "message:deleted").await, 2);
 }

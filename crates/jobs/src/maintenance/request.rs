@@ -44,7 +44,8 @@ impl ExpiredData {
         if rate.is_some_and(|rate| !rate.is_finite() || rate <= 0.0) {
             return Err(Invalid::request_validation(
                 "Validation Failed: 1: [requests_per_second] must either be -1 or greater than 0;",
-            ).into());
+            )
+            .into());
         }
         let timeout_ms = self.timeout.map_or(TIMEOUT_DEFAULT_MS, TimeSpan::as_millis);
         Ok(Pace {
