@@ -5,6 +5,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use ::search::Search;
 use jobs::Jobs;
+use store::Gateway;
 use types::{Clock, TimestampMs};
 
 use crate::api;
@@ -23,6 +24,8 @@ struct Inner {
     clock: Arc<dyn Clock>,
     /// The embedded store; absent when a cluster is used.
     search: Option<Search>,
+    /// Passes the document and search API on to the cluster, if there is one and that is wanted.
+    gateway: Option<Gateway>,
     jobs: Jobs,
     started: TimestampMs,
     tasks: AtomicU64,
@@ -59,11 +62,13 @@ impl App {
         let store = open_store(&config, search.as_ref(), &clock).await?;
         let failed = |error: jobs::Error| StartError::Jobs(error.to_string());
         let jobs = Jobs::start(store, Arc::clone(&clock), job_options(&config)).await.map_err(failed)?;
+        let gateway = open_gateway(&config)?;
         let tasks = AtomicU64::new(0);
         Ok(Self(Arc::new(Inner {
             config,
             clock,
             search,
+            gateway,
             jobs,
             started,
             tasks,
@@ -91,6 +96,10 @@ impl App {
 
     pub(crate) fn search(&self) -> Option<&Search> {
         self.0.search.as_ref()
+    }
+
+    pub(crate) fn gateway(&self) -> Option<&Gateway> {
+        self.0.gateway.as_ref()
     }
 
     pub(crate) fn jobs(&self) -> &Jobs {
@@ -137,6 +146,15 @@ async fn open_store(
         }
         (None, Some(search)) => Ok(store::over(search.clone())),
         (None, None) => Err(StartError::Cluster("there is no store".to_owned())),
+    }
+}
+
+fn open_gateway(config: &Config) -> Result<Option<Gateway>, StartError> {
+    match &config.store {
+        Some(store::Config::Cluster(cluster)) if config.store_gateway => {
+            Gateway::new(cluster).map(Some).map_err(|error| StartError::Cluster(error.to_string()))
+        }
+        _ => Ok(None),
     }
 }
 

@@ -1,6 +1,8 @@
 //! The server's configuration: one TOML file, then `AUSPEX_…` variables, then flags; later ones win. All that is wrong is
 //! said at once.
 
+mod cluster;
+
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -57,6 +59,12 @@ pub struct Settings {
     pub store_api_key: Option<Secret>,
     /// PEM file with a certificate that is trusted when the cluster is asked, besides those of the system.
     pub store_ca_certificate: Option<PathBuf>,
+    /// Bearer token for the cluster, in place of user and password.
+    pub store_bearer_token: Option<Secret>,
+    /// What stands before the names of the service's own indices in the cluster. Default: nothing.
+    pub store_index_prefix: Option<String>,
+    /// Is the document and search API passed on to the cluster? Default `true`.
+    pub store_gateway: Option<bool>,
     /// Name of the cluster in answers. Default `auspex`.
     pub cluster_name: Option<String>,
     /// Name of this server in answers. Default `node-1`.
@@ -95,6 +103,7 @@ pub struct Config {
     pub listen: SocketAddr,
     pub data: PathBuf,
     pub store: Option<store::Config>,
+    pub store_gateway: bool,
     pub cluster_name: String,
     pub node_name: String,
     pub body_limit_bytes: usize,
@@ -159,9 +168,7 @@ impl Config {
                  allow_remote (--allow-remote) if that is meant"
             ));
         }
-        let store = settings.store.as_ref().map(|store| {
-            cluster(store, settings.store_api_key.as_ref(), settings.store_ca_certificate.clone(), problems)
-        });
+        let store = cluster::cluster(&settings, problems);
         let body_limit =
             bytes("body_limit", settings.body_limit.as_deref().unwrap_or(BODY_LIMIT_DEFAULT), problems);
         let request_timeout = duration(
@@ -199,6 +206,7 @@ impl Config {
             listen: listen?,
             data: settings.data.unwrap_or_else(|| PathBuf::from(DATA_DEFAULT)),
             store,
+            store_gateway: settings.store_gateway.unwrap_or(true),
             cluster_name: settings.cluster_name.unwrap_or_else(|| "auspex".to_owned()),
             node_name: settings.node_name.unwrap_or_else(|| "node-1".to_owned()),
             body_limit_bytes: body_limit?,
@@ -222,6 +230,9 @@ impl Settings {
             store: self.store.or(earlier.store),
             store_api_key: self.store_api_key.or(earlier.store_api_key),
             store_ca_certificate: self.store_ca_certificate.or(earlier.store_ca_certificate),
+            store_bearer_token: self.store_bearer_token.or(earlier.store_bearer_token),
+            store_index_prefix: self.store_index_prefix.or(earlier.store_index_prefix),
+            store_gateway: self.store_gateway.or(earlier.store_gateway),
             cluster_name: self.cluster_name.or(earlier.cluster_name),
             node_name: self.node_name.or(earlier.node_name),
             body_limit: self.body_limit.or(earlier.body_limit),
@@ -269,6 +280,8 @@ fn read_environment(
             "store" => settings.store = text.map(Secret),
             "store_api_key" => settings.store_api_key = text.map(Secret),
             "store_ca_certificate" => settings.store_ca_certificate = text.map(PathBuf::from),
+            "store_bearer_token" => settings.store_bearer_token = text.map(Secret),
+            "store_index_prefix" => settings.store_index_prefix = text,
             "cluster_name" => settings.cluster_name = text,
             "node_name" => settings.node_name = text,
             "body_limit" => settings.body_limit = text,
@@ -279,6 +292,10 @@ fn read_environment(
             "log_format" => settings.log_format = text,
             "allow_remote" => match value.parse() {
                 Ok(flag) => settings.allow_remote = Some(flag),
+                Err(_) => problems.push(format!("{name}: [{value}] is neither true nor false")),
+            },
+            "store_gateway" => match value.parse() {
+                Ok(flag) => settings.store_gateway = Some(flag),
                 Err(_) => problems.push(format!("{name}: [{value}] is neither true nor false")),
             },
             "concurrency_max" => match value.parse() {
@@ -293,59 +310,6 @@ fn read_environment(
         }
     }
     settings
-}
-
-/// How the cluster is reached. User and password are those of the first address that has them.
-fn cluster(
-    addresses: &Secret,
-    api_key: Option<&Secret>,
-    ca_certificate: Option<PathBuf>,
-    problems: &mut Vec<String>,
-) -> store::Config {
-    let (mut urls, mut user) = (Vec::new(), None);
-    for address in addresses.reveal().split(',').map(str::trim) {
-        match reqwest::Url::parse(address) {
-            Ok(mut url) if matches!(url.scheme(), "http" | "https") && url.has_host() => {
-                if user.is_none() && !url.username().is_empty() {
-                    user = Some((decoded(url.username()), decoded(url.password().unwrap_or_default())));
-                }
-                // Both can be taken away from an address with a host.
-                let _ = url.set_username("").and_then(|()| url.set_password(None));
-                urls.push(url.to_string());
-            }
-            Ok(_) => problems.push("store: the address must begin with http:// or https://".to_owned()),
-            Err(error) => problems.push(format!("store: the address cannot be read: {error}")),
-        }
-    }
-    let (username, password) = user.unzip();
-    store::Config::Cluster(store::config::ClusterConfig {
-        urls,
-        username,
-        password: password.map(store::config::Secret::new),
-        api_key: api_key.map(|key| store::config::Secret::new(key.reveal())),
-        ca_certificate,
-        verify_certificates: true,
-    })
-}
-
-/// Undoes the `%` escapes of an address.
-fn decoded(text: &str) -> String {
-    let mut bytes = Vec::with_capacity(text.len());
-    let mut rest = text.as_bytes();
-    while let Some((&byte, after)) = rest.split_first() {
-        let escaped = after.get(..2).and_then(|digits| std::str::from_utf8(digits).ok());
-        match escaped.and_then(|digits| u8::from_str_radix(digits, 16).ok()).filter(|_| byte == b'%') {
-            Some(meant) => {
-                bytes.push(meant);
-                rest = &after[2..];
-            }
-            None => {
-                bytes.push(byte);
-                rest = after;
-            }
-        }
-    }
-    String::from_utf8_lossy(&bytes).into_owned()
 }
 
 fn bytes(name: &str, text: &str, problems: &mut Vec<String>) -> Option<usize> {
@@ -435,16 +399,6 @@ mod tests {
         assert!(!format!("{config:?}").contains("hunter2"));
         let broken = load("store = 'http://u:hunter2@h' oops", &[], Settings::default()).unwrap_err();
         assert!(!broken.to_string().contains("hunter2"), "{broken}");
-    }
-
-    #[test]
-    fn users_are_taken_out_of_the_address_of_a_cluster() {
-        let config =
-            load("store = 'https://me:p%40ss@one:9200,https://two:9200'", &[], Settings::default()).unwrap();
-        let Some(store::Config::Cluster(cluster)) = config.store else { panic!("a cluster was asked for") };
-        assert_eq!(cluster.urls, ["https://one:9200/", "https://two:9200/"]);
-        assert_eq!(cluster.username.as_deref(), Some("me"));
-        assert_eq!(cluster.password, Some(store::config::Secret::new("p@ss")));
     }
 
     #[test]

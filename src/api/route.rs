@@ -95,11 +95,18 @@ async fn known_params(known: &'static [&'static str], request: Request, next: Ne
     .into_response()
 }
 
-fn asked(request: &Request) -> axum::http::Uri {
+pub(super) fn asked(request: &Request) -> axum::http::Uri {
     request.extensions().get::<AskedUri>().map_or_else(|| request.uri().clone(), |AskedUri(uri)| uri.clone())
 }
 
-fn table() -> Vec<Route> {
+impl Route {
+    pub(super) fn path(&self) -> &'static str {
+        self.path
+    }
+}
+
+/// All routes; those of the document API are left out when the cluster answers them.
+fn table(with_documents: bool) -> Vec<Route> {
     let mut routes = Vec::new();
     routes.extend(anomaly_detectors::routes());
     routes.extend(calendars::routes());
@@ -113,7 +120,11 @@ fn table() -> Vec<Route> {
     routes.extend(openapi::routes());
     routes.extend(results::routes());
     routes.extend(info::routes());
-    routes.extend(elasticsearch::routes());
+    routes.extend(if with_documents {
+        elasticsearch::routes()
+    } else {
+        elasticsearch::routes_beside_a_cluster()
+    });
     routes
 }
 
@@ -127,7 +138,7 @@ pub fn route_lines() -> Vec<RouteLine> {
             params: route.params.iter().flat_map(|group| group.split_whitespace()).collect(),
         })
     };
-    let mut lines: Vec<RouteLine> = table().into_iter().flat_map(lines).collect();
+    let mut lines: Vec<RouteLine> = table(true).into_iter().flat_map(lines).collect();
     lines.sort();
     lines
 }
@@ -137,7 +148,8 @@ type Methods = std::sync::Arc<BTreeMap<&'static str, String>>;
 
 /// All routes with everything around them.
 pub(crate) fn router(app: &App) -> Router {
-    let table = table();
+    let passes_on = app.gateway().is_some();
+    let table = table(!passes_on);
     let mut methods: BTreeMap<&'static str, Vec<&str>> = BTreeMap::new();
     for route in &table {
         methods.entry(route.path).or_default().extend(route.methods.split(' '));
@@ -150,14 +162,13 @@ pub(crate) fn router(app: &App) -> Router {
     let routes = table
         .into_iter()
         .fold(Router::new(), |router, route| router.route(route.path, route.handler))
-        .method_not_allowed_fallback(wrong_method)
-        .fallback(no_handler)
-        .layer(Extension(methods))
-        .with_state(app.clone());
+        .method_not_allowed_fallback(wrong_method);
+    let routes = if passes_on { routes.fallback(elasticsearch::pass) } else { routes.fallback(no_handler) };
+    let routes = routes.layer(Extension(methods)).with_state(app.clone());
     manners::with_manners(routes, app)
 }
 
-async fn no_handler(State(_): State<App>, request: Request) -> ApiError {
+pub(super) async fn no_handler(State(_): State<App>, request: Request) -> ApiError {
     ApiError::no_handler(&asked(&request).to_string(), request.method().as_str())
 }
 

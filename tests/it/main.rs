@@ -13,6 +13,7 @@ mod jobs;
 mod messages;
 mod model_snapshots;
 mod openapi;
+mod packaging;
 mod process;
 mod retention;
 mod server;

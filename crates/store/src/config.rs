@@ -8,6 +8,7 @@ use types::Clock;
 use crate::cluster::Cluster;
 use crate::embedded::Embedded;
 use crate::memory::MemoryStore;
+use crate::prefixed::Prefixed;
 use crate::{Result, Store};
 
 /// Which store is used.
@@ -37,10 +38,30 @@ pub struct ClusterConfig {
     pub password: Option<Secret>,
     /// Instead of user and password: `id:key` in base64.
     pub api_key: Option<Secret>,
+    /// Instead of user and password: a token.
+    pub bearer_token: Option<Secret>,
     /// A certificate (PEM) that is trusted besides those of the system.
     pub ca_certificate: Option<PathBuf>,
     /// Are certificates checked? Only tests should say no.
     pub verify_certificates: bool,
+    /// What stands before the names of the service's own indices; empty for nothing.
+    pub index_prefix: String,
+}
+
+impl ClusterConfig {
+    /// The nodes at these addresses, without credentials.
+    pub fn new(urls: Vec<String>) -> Self {
+        Self {
+            urls,
+            username: None,
+            password: None,
+            api_key: None,
+            bearer_token: None,
+            ca_certificate: None,
+            verify_certificates: true,
+            index_prefix: String::new(),
+        }
+    }
 }
 
 /// A text that is never printed.
@@ -71,7 +92,13 @@ impl std::fmt::Debug for Secret {
 pub async fn open(config: &Config, clock: Arc<dyn Clock>) -> Result<Arc<dyn Store>> {
     match config {
         Config::Memory => Ok(Arc::new(MemoryStore::default())),
-        Config::Cluster(config) => Ok(Arc::new(Cluster::open(config).await?)),
+        Config::Cluster(config) => {
+            let cluster = Cluster::open(config).await?;
+            if config.index_prefix.is_empty() {
+                return Ok(Arc::new(cluster));
+            }
+            Ok(Arc::new(Prefixed::new(cluster, &config.index_prefix)?))
+        }
         Config::Embedded { folder, durable } => Ok(Arc::new(Embedded::open(folder, clock, *durable).await?)),
     }
 }

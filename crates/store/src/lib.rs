@@ -9,6 +9,7 @@
 //! | [`error`] | [`Error`] |
 //! | [`config`] | [`Config`] and [`open`] |
 //! | `cluster` | the adapter for Elasticsearch and OpenSearch |
+//! | `prefixed` | names of the service's own indices with something before them |
 //! | `embedded` | the adapter for the store inside this process |
 //! | `memory` | an adapter for tests that forgets everything |
 //!
@@ -23,8 +24,10 @@ pub mod indices;
 mod memory;
 pub mod page;
 pub mod port;
+mod prefixed;
 
 pub use bulk::{Action, BulkOp, Outcome, Version, check_all};
+pub use cluster::{Forward, ForwardBody, Forwarded, Gateway, Pieces};
 pub use config::{ClusterConfig, Config, Secret, open, over};
 pub use error::{Error, Result};
 pub use page::{Cell, Column, Page};

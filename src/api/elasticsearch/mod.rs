@@ -1,4 +1,4 @@
-//! The document and search API of Elasticsearch, answered by the embedded store.
+//! The document and search API of Elasticsearch, answered by the embedded store or passed on to the cluster.
 //!
 //! | file | holds |
 //! | --- | --- |
@@ -7,6 +7,7 @@
 //! | [`by_query`] | deleting and updating what matches |
 //! | [`indices`], [`aliases`], [`templates`] | indices and what belongs to them |
 //! | [`cluster`], [`cat`] | what clients ask about the server |
+//! | [`passed`] | with a cluster: its own answer to all of that |
 
 mod aliases;
 mod bulk;
@@ -16,6 +17,7 @@ mod cluster;
 mod documents;
 mod indices;
 mod params;
+mod passed;
 mod search;
 mod templates;
 
@@ -26,6 +28,7 @@ use axum::response::{IntoResponse, Response};
 use serde_json::Value;
 use types::ErrorKind;
 
+pub(super) use self::passed::{Passed, pass};
 use super::error::ApiError;
 use super::route::Route;
 use crate::app::App;
@@ -42,6 +45,11 @@ pub(super) fn routes() -> Vec<Route> {
     routes.extend(search::routes());
     routes.extend(templates::routes());
     routes
+}
+
+/// What is not passed on when there is a cluster: who this is.
+pub(super) fn routes_beside_a_cluster() -> Vec<Route> {
+    routes().into_iter().filter(|route| passed::is_ours(route.path())).collect()
 }
 
 /// Asks the embedded store on a thread where it may block.

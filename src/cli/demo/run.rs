@@ -13,7 +13,9 @@ use crate::cli::CliError;
 const DOCUMENTS_PER_BULK: usize = 5_000;
 const RECORDS_PER_PAGE: usize = 1_000;
 const RECORDS_MAX: usize = 10_000;
-const POLL: Duration = Duration::from_millis(100);
+const POLL: Duration = Duration::from_millis(250);
+/// So many polls in a row may fail while a cluster is too busy to answer.
+const FAILED_POLLS_MAX: u32 = 60;
 
 /// What a run gave.
 #[derive(Debug)]
@@ -86,6 +88,8 @@ async fn load(client: &Client, scenario: &Scenario) -> Result<u64, CliError> {
         bulk(client, scenario, lines).await?;
         total += waiting as u64;
     }
+    // A cluster shows documents to searches, and so to the datafeed, only after a while.
+    client.post(&format!("/{}/_refresh", scenario.index), &json!({})).await?;
     bar.finish_and_clear();
     Ok(total)
 }
@@ -109,10 +113,20 @@ async fn follow(client: &Client, scenario: &Scenario, job: &str, feed: &str) -> 
     let length = u64::try_from(scenario.end_ms - scenario.start_ms).unwrap_or(1);
     let bar = progress_bar("analysing", Some(length));
     let mut ticks = tokio::time::interval(POLL);
+    let mut failed = 0;
     loop {
         ticks.tick().await;
-        let job_stats = client.get(&format!("{job}/_stats")).await?;
-        let feed_stats = client.get(&format!("{feed}/_stats")).await?;
+        let job_stats = client.get(&format!("{job}/_stats")).await;
+        let feed_stats = client.get(&format!("{feed}/_stats")).await;
+        let (job_stats, feed_stats) = match (job_stats, feed_stats) {
+            (Ok(job_stats), Ok(feed_stats)) => (job_stats, feed_stats),
+            (Err(_), _) | (_, Err(_)) if failed < FAILED_POLLS_MAX => {
+                failed += 1;
+                continue;
+            }
+            (Err(error), _) | (_, Err(error)) => return Err(error),
+        };
+        failed = 0;
         let latest = job_stats.pointer("/jobs/0/data_counts/latest_record_timestamp").and_then(Value::as_i64);
         if let Some(done) = latest.and_then(|latest| u64::try_from(latest - scenario.start_ms).ok()) {
             bar.set_position(done.min(length));

@@ -4,25 +4,23 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use elasticsearch::http::Method;
-use serde_json::{Map, Value, json};
+use serde_json::{Value, json};
 
-use super::answer::bulk_outcomes;
-use super::scan;
+use super::bulk::bulk;
+use super::features::Features;
 use super::transport::Transport;
+use super::{removal, scan};
 use crate::config::ClusterConfig;
-use crate::{
-    Action, BulkOp, Document, Error, IndicesOptions, Outcome, Result, Scan, ScanRequest, Store, Version,
-};
+use crate::{BulkOp, Document, Error, IndicesOptions, Outcome, Result, Scan, ScanRequest, Store, Version};
 
-/// Removals by query are repeated so often when documents change under them.
-const REMOVALS_MAX: usize = 5;
+/// Parts of an answer would be taken for all of it.
+const COMPLETE: (&str, &str) = ("allow_partial_search_results", "false");
 
 /// A cluster.
 #[derive(Debug)]
 pub(crate) struct Cluster {
     transport: Arc<Transport>,
-    /// Does it break ties of searches over a point in time by itself?
-    points_in_time: bool,
+    features: Features,
 }
 
 /// A part of a path: what has a meaning in URLs is escaped, commas and wildcards stay.
@@ -52,54 +50,45 @@ pub(super) fn options_query(options: &IndicesOptions) -> Vec<(&'static str, Stri
     ]
 }
 
-/// Elasticsearch adds a tie-break to searches over points in time since 7.12; OpenSearch leaves it to the caller.
-fn has_points_in_time(info: &Value) -> bool {
-    let version = info.get("version");
-    let text = |key: &str| version.and_then(|version| version.get(key)).and_then(Value::as_str);
-    if text("distribution").is_some() {
-        return false;
-    }
-    let mut numbers =
-        text("number").unwrap_or_default().split(['.', '-']).map(|part| part.parse::<u32>().unwrap_or(0));
-    (numbers.next().unwrap_or(0), numbers.next().unwrap_or(0)) >= (7, 12)
-}
-
-/// Operations as lines, and whether they may be carried out twice.
-fn lines(ops: &[BulkOp]) -> (String, bool) {
-    let mut lines = String::with_capacity(ops.len() * 256);
-    let mut repeatable = true;
-    for op in ops {
-        let (action, document) = match &op.action {
-            Action::Index(json) => ("index", Some(json.clone())),
-            Action::Create(json) => ("create", Some(json.clone())),
-            Action::Update(json) => ("update", Some(format!("{{\"doc\":{json}}}"))),
-            Action::Delete => ("delete", None),
-        };
-        // A repetition of these would find what the first attempt has done, and tell a conflict or write twice.
-        repeatable &= op.id.is_some() && op.expected.is_none() && !matches!(op.action, Action::Create(_));
-        let mut target = Map::new();
-        target.insert("_index".to_owned(), json!(op.index));
-        target.extend(op.id.as_ref().map(|id| ("_id".to_owned(), json!(id))));
-        if let Some(version) = op.expected {
-            target.insert("if_seq_no".to_owned(), json!(version.seq_no));
-            target.insert("if_primary_term".to_owned(), json!(version.primary_term));
-        }
-        lines.push_str(&json!({ action: target }).to_string());
-        lines.push('\n');
-        if let Some(document) = document {
-            lines.push_str(&document);
-            lines.push('\n');
-        }
-    }
-    (lines, repeatable)
-}
-
 impl Cluster {
-    /// Asks the cluster what it is.
+    /// Asks the cluster whether it is there, and what it is.
     pub(crate) async fn open(config: &ClusterConfig) -> Result<Self> {
         let transport = Arc::new(Transport::new(config)?);
         let info = transport.call(Method::Get, "/", &[], None).await?;
-        Ok(Self { transport, points_in_time: has_points_in_time(&info) })
+        if info.pointer("/version/number").and_then(Value::as_str).is_none() {
+            return Err(Error::Config(format!(
+                "what answers at [{}] is neither Elasticsearch nor OpenSearch",
+                config.urls.join(",")
+            )));
+        }
+        Ok(Self { transport, features: Features::default() })
+    }
+
+    pub(super) fn transport(&self) -> &Transport {
+        &self.transport
+    }
+
+    pub(super) fn features(&self) -> &Features {
+        &self.features
+    }
+
+    /// Adds what this version of the service needs to the mappings of an index that an older one made.
+    async fn upgrade(&self, name: &str, mappings: &Value) -> Result<()> {
+        let path = format!("/{}/_mapping", encoded(name));
+        let found = self.transport.call(Method::Get, &path, &[], None).await?;
+        let wanted = mappings.get("_meta");
+        let is_new = |index: &Value| index.pointer("/mappings/_meta") == wanted;
+        if wanted.is_none() || found.as_object().is_none_or(|indices| indices.values().all(is_new)) {
+            return Ok(());
+        }
+        match self.transport.call(Method::Put, &path, &[], Some(mappings)).await {
+            // Fields that are mapped otherwise stay so: documents can still be written.
+            Err(Error::Refused { status: 400, reason, .. }) => {
+                tracing::warn!(index = name, reason, "the mappings of an index could not be upgraded");
+                Ok(())
+            }
+            other => other.map(drop),
+        }
     }
 
     async fn call(
@@ -115,7 +104,7 @@ impl Cluster {
     }
 }
 
-fn number(answer: &Value, key: &str) -> u64 {
+pub(super) fn number(answer: &Value, key: &str) -> u64 {
     answer.get(key).and_then(Value::as_u64).unwrap_or(0)
 }
 
@@ -125,9 +114,7 @@ impl Store for Cluster {
         if ops.is_empty() {
             return Ok(Vec::new());
         }
-        let (lines, repeatable) = lines(&ops);
-        let answer = self.transport.call_lines("/_bulk", lines, repeatable).await?;
-        bulk_outcomes(&answer, ops.len())
+        bulk(self, &self.transport, ops).await
     }
 
     async fn get(&self, index: &str, id: &str) -> Result<Option<Document>> {
@@ -147,33 +134,24 @@ impl Store for Cluster {
 
     async fn search(&self, indices: &str, body: &Value, options: &IndicesOptions) -> Result<Value> {
         let path = format!("/{}/_search", encoded(indices));
-        self.call(Method::Post, &path, options, Some(body)).await
+        let options = options_query(options);
+        let mut query: Vec<(&str, &str)> = options.iter().map(|(n, v)| (*n, v.as_str())).collect();
+        query.push(COMPLETE);
+        self.transport.call(Method::Post, &path, &query, Some(body)).await
     }
 
     async fn count(&self, indices: &str, query: &Value) -> Result<u64> {
         let path = format!("/{}/_count", encoded(indices));
         let body = json!({ "query": query });
         let answer = self.call(Method::Post, &path, &IndicesOptions::lenient(), Some(&body)).await?;
+        if answer.pointer("/_shards/failed").and_then(Value::as_u64).unwrap_or(0) > 0 {
+            return Err(Error::Unavailable("some shards did not count".to_owned()));
+        }
         Ok(number(&answer, "count"))
     }
 
     async fn delete_by_query(&self, indices: &str, query: &Value) -> Result<u64> {
-        let path = format!("/{}/_delete_by_query", encoded(indices));
-        let options = options_query(&IndicesOptions::lenient());
-        let mut parameters: Vec<(&str, &str)> = options.iter().map(|(n, v)| (*n, v.as_str())).collect();
-        parameters.extend([("conflicts", "proceed"), ("refresh", "true")]);
-        let body = json!({ "query": query });
-        let mut deleted = 0;
-        for _ in 0..REMOVALS_MAX {
-            let answer = self.transport.call(Method::Post, &path, &parameters, Some(&body)).await?;
-            deleted += number(&answer, "deleted");
-            if number(&answer, "version_conflicts") == 0 {
-                return Ok(deleted);
-            }
-        }
-        Err(Error::VersionConflict(
-            "documents were changed again and again while they were removed".to_owned(),
-        ))
+        removal::delete_by_query(self, indices, query).await
     }
 
     async fn ensure_index(&self, name: &str, body: &Value) -> Result<bool> {
@@ -181,7 +159,8 @@ impl Store for Cluster {
         match self.transport.call(Method::Put, &path, &[], Some(body)).await {
             Ok(_) => Ok(true),
             Err(Error::Refused { exception, .. }) if exception == "resource_already_exists_exception" => {
-                Ok(false)
+                let mappings = body.get("mappings").unwrap_or(&Value::Null);
+                self.upgrade(name, mappings).await.map(|()| false)
             }
             Err(other) => Err(other),
         }
@@ -235,7 +214,7 @@ impl Store for Cluster {
     }
 
     async fn scan(&self, request: ScanRequest) -> Result<Scan> {
-        scan::open(Arc::clone(&self.transport), request, self.points_in_time).await
+        scan::open(Arc::clone(&self.transport), request, &self.features).await
     }
 }
 
@@ -244,35 +223,8 @@ mod tests {
     use super::*;
 
     #[test]
-    fn only_clusters_that_break_ties_scan_points_in_time() {
-        for (version, expected) in [
-            (json!({"number": "8.15.0"}), true),
-            (json!({"number": "7.12.0"}), true),
-            (json!({"number": "7.10.2"}), false),
-            (json!({"number": "2.11.0", "distribution": "opensearch"}), false),
-        ] {
-            assert_eq!(has_points_in_time(&json!({ "version": version })), expected, "{version}");
-        }
-    }
-
-    #[test]
     fn ids_are_escaped_and_patterns_are_not() {
         assert_eq!(encoded("j_model_state_1#2/é"), "j_model_state_1%232%2F%C3%A9");
         assert_eq!(encoded(".ml-*,a"), ".ml-*,a");
-    }
-
-    #[test]
-    fn writes_that_would_see_themselves_are_not_repeated() {
-        let plain = BulkOp::index("i", "1", "{}".to_owned());
-        assert_eq!(
-            lines(std::slice::from_ref(&plain)),
-            ("{\"index\":{\"_index\":\"i\",\"_id\":\"1\"}}\n{}\n".to_owned(), true)
-        );
-        assert!(!lines(&[plain.clone(), BulkOp::create("i", "1", "{}".to_owned())]).1);
-        assert!(!lines(&[plain.expecting(Version { seq_no: 1, primary_term: 1 })]).1);
-        assert_eq!(
-            lines(&[BulkOp::update("i", "1", "{}".to_owned())]).0.lines().nth(1),
-            Some("{\"doc\":{}}")
-        );
     }
 }

@@ -2,20 +2,24 @@
 
 use std::sync::Arc;
 
+use bytes::Bytes;
 use elasticsearch::http::Method;
 use serde_json::{Map, Value, json};
 
 use super::adapter::{encoded, options_query};
-use super::transport::Transport;
+use super::features::{Dialect, Features, Points};
+use super::transport::{Ask, Repeat, Transport, read};
 use crate::{Column, Error, Page, Result, Scan, ScanRequest};
 
 const KEEP_ALIVE: &str = "5m";
+/// Nothing may be missing from a page without an error.
+const COMPLETE: (&str, &str) = ("allow_partial_search_results", "false");
 
 /// How the cluster remembers a scan.
 #[derive(Debug)]
 enum Memory {
     /// A point in time: each page is a search after the last row.
-    PointInTime { id: String, after: Option<Value> },
+    PointInTime { id: String, after: Option<Value>, dialect: Dialect },
     /// A scroll; absent before the first page.
     Scroll { id: Option<String> },
     /// There are no more pages.
@@ -28,28 +32,17 @@ struct Reading {
     memory: Memory,
 }
 
-/// Opens a scan. `points_in_time` says whether the cluster breaks ties among rows of the same time by itself, which
-/// Elasticsearch does since 7.12.
+/// Opens a scan: over a point in time where the cluster breaks ties by itself, with a scroll elsewhere. What it can do is
+/// found out by asking, once.
 pub(super) async fn open(
     transport: Arc<Transport>,
     request: ScanRequest,
-    points_in_time: bool,
+    features: &Features,
 ) -> Result<Scan> {
-    let memory = if points_in_time {
-        let path = format!("/{}/_pit", encoded(&request.indices.join(",")));
-        let options = options_query(&request.options);
-        let mut query: Vec<(&str, &str)> = options
-            .iter()
-            .filter(|(name, _)| *name != "allow_no_indices")
-            .map(|(n, v)| (*n, v.as_str()))
-            .collect();
-        query.push(("keep_alive", KEEP_ALIVE));
-        let answer = transport.call(Method::Post, &path, &query, None).await?;
-        let id = answer.get("id").and_then(Value::as_str);
-        let id = id.ok_or_else(|| Error::Answer("a point in time has no id".to_owned()))?;
-        Memory::PointInTime { id: id.to_owned(), after: None }
-    } else {
-        Memory::Scroll { id: None }
+    let memory = match features.points_in_time() {
+        Points::Unknown => detect(&transport, &request, features).await?,
+        Points::None => Memory::Scroll { id: None },
+        Points::Of(dialect) => point_in_time(&transport, &request, dialect).await?,
     };
     let reading = Reading { transport, request, memory };
     Ok(Scan::new(futures::stream::unfold(reading, |mut reading| async {
@@ -61,6 +54,48 @@ pub(super) async fn open(
     })))
 }
 
+async fn detect(transport: &Arc<Transport>, request: &ScanRequest, features: &Features) -> Result<Memory> {
+    for dialect in [Dialect::Elasticsearch, Dialect::OpenSearch] {
+        let memory = match point_in_time(transport, request, dialect).await {
+            Err(Error::Refused { status: 400 | 404 | 405, .. }) => continue,
+            other => other?,
+        };
+        let mut probe = Reading { transport: Arc::clone(transport), request: request.clone(), memory };
+        probe.request.page_size = 1;
+        // Without `_shard_doc` rows that agree in time and number could be left out.
+        if probe.next().await.is_ok() {
+            features.set_points_in_time(Points::Of(dialect));
+            if let Memory::PointInTime { after, .. } = &mut probe.memory {
+                *after = None;
+                return Ok(probe.memory);
+            }
+            return point_in_time(transport, request, dialect).await;
+        }
+        probe.close(&Value::Null).await;
+    }
+    features.set_points_in_time(Points::None);
+    Ok(Memory::Scroll { id: None })
+}
+
+async fn point_in_time(transport: &Transport, request: &ScanRequest, dialect: Dialect) -> Result<Memory> {
+    let (action, name) = match dialect {
+        Dialect::Elasticsearch => ("_pit", "id"),
+        Dialect::OpenSearch => ("_search/point_in_time", "pit_id"),
+    };
+    let path = format!("/{}/{action}", encoded(&request.indices.join(",")));
+    let options = options_query(&request.options);
+    let mut query: Vec<(&str, &str)> = options
+        .iter()
+        .filter(|(name, _)| dialect == Dialect::OpenSearch || *name != "allow_no_indices")
+        .map(|(n, v)| (*n, v.as_str()))
+        .collect();
+    query.push(("keep_alive", KEEP_ALIVE));
+    let answer = transport.call(Method::Post, &path, &query, None).await?;
+    let id = answer.get(name).and_then(Value::as_str);
+    let id = id.ok_or_else(|| Error::Answer("a point in time has no id".to_owned()))?.to_owned();
+    Ok(Memory::PointInTime { id, after: None, dialect })
+}
+
 /// The body of the search for a page.
 fn body(request: &ScanRequest) -> Value {
     let time = &request.time_field;
@@ -70,7 +105,9 @@ fn body(request: &ScanRequest) -> Value {
     fields.push(json!({"field": time, "format": "epoch_millis"}));
     let mut body = json!({"size": request.page_size.clamp(1, 10_000), "track_total_hits": false, "_source": false,
         "query": {"bool": {"filter": [request.query, range]}}, "fields": fields,
-        "sort": [{time: {"order": "asc"}}]});
+        // Rows of the same time come in the order in which they were written, however segments are merged: a datafeed
+        // that goes on in the midst of them counts on that.
+        "sort": [{time: {"order": "asc"}}, {"_seq_no": {"order": "asc"}}]});
     for (name, value) in
         [("runtime_mappings", &request.runtime_mappings), ("script_fields", &request.script_fields)]
     {
@@ -107,19 +144,22 @@ impl Reading {
     async fn next(&mut self) -> Result<Option<Page>> {
         let answer = match &self.memory {
             Memory::Over => return Ok(None),
-            Memory::PointInTime { id, after } => {
+            Memory::PointInTime { id, after, .. } => {
                 let mut body = body(&self.request);
                 body["pit"] = json!({"id": id, "keep_alive": KEEP_ALIVE});
+                if let Some(sort) = body["sort"].as_array_mut() {
+                    sort.push(json!({"_shard_doc": "asc"}));
+                }
                 if let Some(after) = after {
                     body["search_after"] = after.clone();
                 }
-                self.transport.call(Method::Post, "/_search", &[], Some(&body)).await?
+                self.transport.call(Method::Post, "/_search", &[COMPLETE], Some(&body)).await?
             }
             Memory::Scroll { id: None } => {
                 let path = format!("/{}/_search", encoded(&self.request.indices.join(",")));
                 let options = options_query(&self.request.options);
                 let mut query: Vec<(&str, &str)> = options.iter().map(|(n, v)| (*n, v.as_str())).collect();
-                query.push(("scroll", KEEP_ALIVE));
+                query.extend([("scroll", KEEP_ALIVE), COMPLETE]);
                 let mut body = body(&self.request);
                 // Scrolls refuse to leave the total out.
                 body["track_total_hits"] = json!(true);
@@ -127,7 +167,16 @@ impl Reading {
             }
             Memory::Scroll { id: Some(id) } => {
                 let body = json!({"scroll": KEEP_ALIVE, "scroll_id": id});
-                self.transport.call(Method::Post, "/_search/scroll", &[], Some(&body)).await?
+                let ask = Ask {
+                    method: Method::Post,
+                    path: "/_search/scroll",
+                    query: &[],
+                    body: Some(Bytes::from(body.to_string())),
+                    content_type: "application/json",
+                    // The second answer would be the page after the one that was lost.
+                    repeat: Repeat::Unsent,
+                };
+                read(&self.transport.send(ask).await?)?
             }
         };
         if answer.pointer("/_shards/failed").and_then(Value::as_u64).unwrap_or(0) > 0 {
@@ -144,7 +193,7 @@ impl Reading {
         let page = page(hits, &self.request)?;
         let text = |key: &str| answer.get(key).and_then(Value::as_str).map(str::to_owned);
         match &mut self.memory {
-            Memory::PointInTime { id, after } => {
+            Memory::PointInTime { id, after, .. } => {
                 *id = text("pit_id").unwrap_or_else(|| id.clone());
                 *after = last.get("sort").cloned();
             }
@@ -157,8 +206,12 @@ impl Reading {
     /// Lets the cluster forget the scan; if it does not, it does so by itself after a while.
     async fn close(&mut self, answer: &Value) {
         let closed = match std::mem::replace(&mut self.memory, Memory::Over) {
-            Memory::PointInTime { id, .. } => {
+            Memory::PointInTime { id, dialect: Dialect::Elasticsearch, .. } => {
                 self.transport.call(Method::Delete, "/_pit", &[], Some(&json!({ "id": id }))).await
+            }
+            Memory::PointInTime { id, dialect: Dialect::OpenSearch, .. } => {
+                let body = json!({ "pit_id": [id] });
+                self.transport.call(Method::Delete, "/_search/point_in_time", &[], Some(&body)).await
             }
             Memory::Scroll { id } => {
                 let id = answer.get("_scroll_id").and_then(Value::as_str).map(str::to_owned).or(id);

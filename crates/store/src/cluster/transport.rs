@@ -1,40 +1,55 @@
-//! One request to the cluster, again when it is worth it.
+//! One request to the cluster, again when it is worth it, at another host when one is away.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
+use bytes::Bytes;
 use elasticsearch::Elasticsearch;
-use elasticsearch::auth::Credentials;
-use elasticsearch::cert::{Certificate, CertificateValidation};
 use elasticsearch::http::Method;
 use elasticsearch::http::headers::{CONTENT_TYPE, HeaderMap, HeaderValue};
-use elasticsearch::http::transport::{MultiNodeConnectionPool, TransportBuilder};
 use serde_json::Value;
 
 use super::answer::failure;
+use super::hosts::{self, Turn};
 use crate::config::ClusterConfig;
 use crate::{Error, Result};
 
 const ATTEMPTS_MAX: u32 = 5;
 const DELAY_FIRST_MS: u64 = 200;
 const DELAY_MAX_MS: u64 = 10_000;
-const TIMEOUT: Duration = Duration::from_secs(120);
 
-/// What came back: a status, or none where the connection broke.
+/// What came back.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Answered {
+    /// An answer with a status.
     Status(u16),
+    /// There was no connection, so nothing was carried out.
+    NotSent,
+    /// The connection broke; nobody knows whether the request was carried out.
     Broken,
 }
 
-/// Is the request sent again? A broken connection leaves open whether it was carried out: only requests that may be
-/// carried out twice are repeated then.
-fn again(answered: Answered, repeatable: bool) -> bool {
+/// May a request be carried out twice?
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Repeat {
+    /// Twice is the same as once, or the caller sorts it out.
+    Always,
+    /// Only when the first one was not carried out.
+    Unsent,
+}
+
+/// Is the request sent again?
+fn again(answered: Answered, repeat: Repeat) -> bool {
     match answered {
-        Answered::Status(429 | 502 | 503 | 504) => true,
+        Answered::Status(429 | 502 | 503 | 504) | Answered::NotSent => true,
         Answered::Status(_) => false,
-        Answered::Broken => repeatable,
+        Answered::Broken => repeat == Repeat::Always,
     }
+}
+
+/// Does another host have better prospects? A cluster that refuses for being busy refuses everywhere.
+fn elsewhere(answered: Answered) -> bool {
+    matches!(answered, Answered::Status(502..=504) | Answered::NotSent | Answered::Broken)
 }
 
 /// How long to wait before attempt `attempt` (from 1), in milliseconds: doubled each time, and spread over its upper half
@@ -48,44 +63,40 @@ fn delay_ms(attempt: u32, seed: u64) -> u64 {
     full / 2 + (mixed ^ (mixed >> 31)) % (full / 2 + 1)
 }
 
+/// What the cluster said in the end.
+#[derive(Debug)]
+pub(super) struct Reply {
+    pub(super) status: u16,
+    pub(super) body: Bytes,
+    /// Was an answer lost before this one, so that the request may have been carried out twice?
+    pub(super) repeated: bool,
+}
+
+/// A request without its host.
+#[derive(Debug)]
+pub(super) struct Ask<'a> {
+    pub(super) method: Method,
+    pub(super) path: &'a str,
+    pub(super) query: &'a [(&'a str, &'a str)],
+    pub(super) body: Option<Bytes>,
+    pub(super) content_type: &'static str,
+    pub(super) repeat: Repeat,
+}
+
 /// Sends requests.
 #[derive(Debug)]
 pub(super) struct Transport {
-    client: Elasticsearch,
+    clients: Vec<Elasticsearch>,
+    turn: Turn,
     seed: AtomicU64,
 }
 
 impl Transport {
     pub(super) fn new(config: &ClusterConfig) -> Result<Self> {
-        let wrong = |why: String| Error::Config(why);
-        let urls: Result<Vec<_>, _> = config.urls.iter().map(|url| url.parse()).collect();
-        let urls =
-            urls.map_err(|error| wrong(format!("an address of the cluster cannot be read: {error}")))?;
-        if config.urls.is_empty() {
-            return Err(wrong("the cluster has no address".to_owned()));
-        }
-        let mut builder =
-            TransportBuilder::new(MultiNodeConnectionPool::round_robin(urls, None)).timeout(TIMEOUT);
-        if let Some(key) = &config.api_key {
-            builder = builder.auth(Credentials::EncodedApiKey(key.reveal().to_owned()));
-        } else if let (Some(user), Some(password)) = (&config.username, &config.password) {
-            builder = builder.auth(Credentials::Basic(user.clone(), password.reveal().to_owned()));
-        }
-        if !config.verify_certificates {
-            builder = builder.cert_validation(CertificateValidation::None);
-        } else if let Some(path) = &config.ca_certificate {
-            let unreadable = |error: &dyn std::fmt::Display| {
-                wrong(format!("the certificate [{}] cannot be read: {error}", path.display()))
-            };
-            let pem = std::fs::read(path).map_err(|error| unreadable(&error))?;
-            let certificate = Certificate::from_pem(&pem).map_err(|error| unreadable(&error))?;
-            builder = builder.cert_validation(CertificateValidation::Full(certificate));
-        }
-        let transport = builder.build().map_err(|error| wrong(error.to_string()))?;
-        Ok(Self { client: Elasticsearch::new(transport), seed: AtomicU64::new(0) })
+        Ok(Self { clients: hosts::clients(config)?, turn: Turn::default(), seed: AtomicU64::new(0) })
     }
 
-    /// Sends a request and reads its answer; a refusal is an error.
+    /// Sends a request that may be carried out twice and reads its answer; a refusal is an error.
     pub(super) async fn call(
         &self,
         method: Method,
@@ -93,62 +104,104 @@ impl Transport {
         query: &[(&str, &str)],
         body: Option<&Value>,
     ) -> Result<Value> {
-        let text = body.map(Value::to_string);
-        let repeatable = !path.ends_with("/_pit");
-        let (status, answer) = self.send(method, path, query, text, "application/json", repeatable).await?;
-        failure(status, &answer).map_or(Ok(answer), Err)
+        let body = body.map(|body| Bytes::from(body.to_string()));
+        let ask = Ask { method, path, query, body, content_type: "application/json", repeat: Repeat::Always };
+        read(&self.send(ask).await?)
     }
 
-    /// Sends a request of lines.
-    pub(super) async fn call_lines(&self, path: &str, lines: String, repeatable: bool) -> Result<Value> {
-        let kind = "application/x-ndjson";
-        let (status, answer) = self.send(Method::Post, path, &[], Some(lines), kind, repeatable).await?;
-        failure(status, &answer).map_or(Ok(answer), Err)
-    }
-
-    async fn send(
-        &self,
-        method: Method,
-        path: &str,
-        query: &[(&str, &str)],
-        body: Option<String>,
-        content_type: &'static str,
-        repeatable: bool,
-    ) -> Result<(u16, Value)> {
-        let mut attempt = 1;
+    /// Sends a request, again and elsewhere as long as that makes sense.
+    ///
+    /// # Errors
+    /// When no answer came at all. Refusals are answers.
+    pub(super) async fn send(&self, ask: Ask<'_>) -> Result<Reply> {
+        let hosts = self.clients.len();
+        let (mut attempt, mut untried, mut repeated) = (1, hosts.saturating_sub(1), false);
         loop {
-            let mut headers = HeaderMap::new();
-            headers.insert(CONTENT_TYPE, HeaderValue::from_static(content_type));
-            let sent = self.client.send(method, path, headers, Some(query), body.clone(), None).await;
-            let (answered, outcome) = match sent {
-                Err(error) => (Answered::Broken, Err(Error::Unavailable(error.to_string()))),
-                Ok(response) => {
-                    let status = response.status_code().as_u16();
-                    match response.text().await {
-                        Err(error) => (Answered::Broken, Err(Error::Unavailable(error.to_string()))),
-                        Ok(text) => (Answered::Status(status), read(status, &text)),
-                    }
+            let host = self.turn.current(hosts);
+            let (answered, outcome) = self.send_once(&self.clients[host], &ask, repeated).await;
+            if !again(answered, ask.repeat) {
+                return outcome;
+            }
+            repeated |= answered == Answered::Broken;
+            if elsewhere(answered) {
+                self.turn.pass(host, hosts);
+                if untried > 0 {
+                    untried -= 1;
+                    continue;
                 }
-            };
-            if attempt >= ATTEMPTS_MAX || !again(answered, repeatable) {
+            }
+            if attempt >= ATTEMPTS_MAX {
                 return outcome;
             }
             let pause = delay_ms(attempt, self.seed.fetch_add(1, Ordering::Relaxed));
-            tracing::warn!(path, attempt, pause, ?answered, "the cluster is asked again");
+            tracing::warn!(path = ask.path, attempt, pause, ?answered, "the cluster is asked again");
             tokio::time::sleep(Duration::from_millis(pause)).await;
             attempt += 1;
         }
     }
+
+    async fn send_once(
+        &self,
+        client: &Elasticsearch,
+        ask: &Ask<'_>,
+        repeated: bool,
+    ) -> (Answered, Result<Reply>) {
+        let mut headers = HeaderMap::new();
+        headers.insert(CONTENT_TYPE, HeaderValue::from_static(ask.content_type));
+        let sent = client.send(ask.method, ask.path, headers, Some(ask.query), ask.body.clone(), None).await;
+        let response = match sent {
+            Ok(response) => response,
+            Err(error) => {
+                let answered = if never_sent(&error) { Answered::NotSent } else { Answered::Broken };
+                return (answered, Err(Error::Unavailable(causes(&error))));
+            }
+        };
+        let status = response.status_code().as_u16();
+        match response.bytes().await {
+            Err(error) => (Answered::Broken, Err(Error::Unavailable(causes(&error)))),
+            Ok(body) => (Answered::Status(status), Ok(Reply { status, body, repeated })),
+        }
+    }
 }
 
-fn read(status: u16, text: &str) -> Result<(u16, Value)> {
-    if text.is_empty() {
-        return Ok((status, Value::Null));
+fn never_sent(error: &elasticsearch::Error) -> bool {
+    let cause = std::error::Error::source(error).and_then(|cause| cause.downcast_ref::<reqwest::Error>());
+    cause.is_some_and(|cause| cause.is_connect() || cause.is_builder())
+}
+
+/// An error with what caused it: the outermost text alone does not say why a connection failed.
+fn causes(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut cause = error.source();
+    while let Some(inner) = cause {
+        let inner_text = inner.to_string();
+        if !text.contains(&inner_text) {
+            text = format!("{text}: {inner_text}");
+        }
+        cause = inner.source();
     }
-    match serde_json::from_str(text) {
-        Ok(value) => Ok((status, value)),
+    text
+}
+
+/// A reply as JSON.
+///
+/// # Errors
+/// When the reply is a refusal or makes no sense.
+pub(super) fn read(reply: &Reply) -> Result<Value> {
+    let body = json(reply)?;
+    failure(reply.status, &body).map_or(Ok(body), Err)
+}
+
+fn json(reply: &Reply) -> Result<Value> {
+    if reply.body.is_empty() {
+        return Ok(Value::Null);
+    }
+    match serde_json::from_slice(&reply.body) {
+        Ok(value) => Ok(value),
         // Proxies answer in HTML when the cluster behind them is away.
-        Err(_) if status >= 400 => Ok((status, Value::String(text.chars().take(200).collect()))),
+        Err(_) if reply.status >= 400 => {
+            Ok(Value::String(String::from_utf8_lossy(&reply.body).chars().take(200).collect()))
+        }
         Err(error) => Err(Error::Answer(error.to_string())),
     }
 }
@@ -159,17 +212,19 @@ mod tests {
 
     #[test]
     fn only_what_may_pass_is_sent_again() {
-        for (answered, repeatable, expected) in [
-            (Answered::Status(200), true, false),
-            (Answered::Status(400), true, false),
-            (Answered::Status(429), false, true),
-            (Answered::Status(503), false, true),
-            (Answered::Status(500), true, false),
-            (Answered::Broken, true, true),
-            (Answered::Broken, false, false),
+        for (answered, repeat, expected) in [
+            (Answered::Status(200), Repeat::Always, false),
+            (Answered::Status(400), Repeat::Always, false),
+            (Answered::Status(429), Repeat::Unsent, true),
+            (Answered::Status(503), Repeat::Unsent, true),
+            (Answered::Status(500), Repeat::Always, false),
+            (Answered::NotSent, Repeat::Unsent, true),
+            (Answered::Broken, Repeat::Always, true),
+            (Answered::Broken, Repeat::Unsent, false),
         ] {
-            assert_eq!(again(answered, repeatable), expected, "{answered:?} {repeatable}");
+            assert_eq!(again(answered, repeat), expected, "{answered:?} {repeat:?}");
         }
+        assert!(!elsewhere(Answered::Status(429)) && elsewhere(Answered::Status(503)));
     }
 
     #[test]

@@ -5,16 +5,27 @@ use std::sync::Arc;
 use serde_json::{Value, json};
 use store::{BulkOp, Cell, Error, IndicesOptions, ScanRequest, Store, check_all};
 
+/// Calls another macro with its arguments and the names of all promises.
+macro_rules! each_promise {
+    ($then:ident, $arguments:tt) => {
+        $then!($arguments; documents_are_read_back, conflicts_are_told_item_by_item,
+            searches_filter_sort_and_page, missing_indices_follow_the_options, removal_by_query_counts,
+            aliases_filter_and_write, scans_yield_columns_in_order_of_time, rows_of_one_time_keep_their_order,
+            own_indices_can_be_made, unknown_queries_are_refused);
+    };
+}
+
 /// Makes a test of every promise, for the store that the expression opens.
-#[macro_export]
+#[allow(unused_macros, reason = "tests against real servers have one test for all promises")]
 macro_rules! store_contract {
     ($open:expr) => {
-        $crate::store_contract!(@ $open;
-            documents_are_read_back, conflicts_are_told_item_by_item, searches_filter_sort_and_page,
-            missing_indices_follow_the_options, removal_by_query_counts, aliases_filter_and_write,
-            scans_yield_columns_in_order_of_time, unknown_queries_are_refused);
+        each_promise!(promise_tests, ($open));
     };
-    (@ $open:expr; $($name:ident),* $(,)?) => {
+}
+
+#[allow(unused_macros, reason = "as above")]
+macro_rules! promise_tests {
+    (($open:expr); $($name:ident),* $(,)?) => {
         $(
             #[tokio::test]
             async fn $name() {
@@ -186,6 +197,65 @@ pub(crate) async fn scans_yield_columns_in_order_of_time(store: Arc<dyn Store>) 
     }
     assert_eq!(times, (1..24).map(|n| 1_000_000 + n * 1000).collect::<Vec<i64>>());
     assert_eq!((hosts[0].as_str(), hosts[20].as_str(), hosts.len(), missing), ("h23", "x,y", 23, 1));
+}
+
+pub(crate) async fn rows_of_one_time_keep_their_order(store: Arc<dyn Store>) {
+    let mapping = json!({"mappings": {"properties": {"t": {"type": "date"}, "v": {"type": "long"}}}});
+    store.ensure_index("logs", &mapping).await.unwrap();
+    let document = |n: i64| {
+        (format!("{:03}", (n * 37) % 120), json!({"t": 1_600_000_000_000_i64 + 1_000 * (n / 60), "v": n}))
+    };
+    let documents: Vec<(String, Value)> = (0..120).map(document).collect();
+    // Several requests, so that there are several segments.
+    for part in documents.chunks(17) {
+        let borrowed: Vec<(&str, Value)> = part.iter().map(|(id, doc)| (id.as_str(), doc.clone())).collect();
+        index(&store, "logs", &borrowed).await;
+    }
+    let request = ScanRequest {
+        indices: vec!["logs".to_owned()],
+        query: json!({"match_all": {}}),
+        runtime_mappings: None,
+        script_fields: None,
+        time_field: "t".to_owned(),
+        start_ms: 1_600_000_000_000,
+        end_ms: 1_600_000_010_000,
+        fields: vec!["v".to_owned()],
+        page_size: 25,
+        options: IndicesOptions::default(),
+    };
+    let mut scan = store.scan(request).await.unwrap();
+    let mut values = Vec::new();
+    while let Some(page) = scan.next().await.unwrap() {
+        for row in 0..page.times_ms.len() {
+            let Cell::Num(value) = page.columns[0].get(row) else { panic!("a number was written") };
+            values.push(value as i64);
+        }
+    }
+    assert_eq!(values, (0..120).collect::<Vec<i64>>());
+}
+
+pub(crate) async fn own_indices_can_be_made(store: Arc<dyn Store>) {
+    for (name, body) in store::indices::templates() {
+        store.put_index_template(name, &body).await.unwrap();
+    }
+    for (name, body) in store::indices::fixed() {
+        store.ensure_index(name, &body).await.unwrap();
+        assert!(!store.ensure_index(name, &body).await.unwrap(), "{name}");
+    }
+    let results = store::indices::results_index("shared");
+    store.ensure_index(&results, &store::indices::results_body()).await.unwrap();
+    store.update_aliases(&store::indices::results_alias_actions(&results, "j")).await.unwrap();
+    let record = json!({"job_id": "j", "result_type": "record", "timestamp": 1_600_000_000_000_i64, "record_score": 12.5,
+        "actual": [1.0], "causes": [{"actual": [2.0]}], "by_field_value": "x"});
+    let write = store::indices::results_write_alias("j");
+    index(&store, &write, &[("j_record_1", record.clone()), ("k_1", json!({"job_id": "k"}))]).await;
+    let read = store::indices::results_read_alias("j");
+    let found = store.search(&read, &json!({}), &IndicesOptions::default()).await.unwrap();
+    assert_eq!(ids(&found), ["j_record_1"]);
+    assert_eq!(found["hits"]["hits"][0]["_source"], record);
+    store.bulk(vec![BulkOp::index(store::indices::STATE_WRITE, "s#1", "{}".to_owned())]).await.unwrap();
+    let state = store.get(store::indices::STATE_WRITE, "s#1").await.unwrap();
+    assert_eq!(state.map(|state| state.source), Some(json!({})));
 }
 
 pub(crate) async fn unknown_queries_are_refused(store: Arc<dyn Store>) {

@@ -1,0 +1,26 @@
+//! Tests against real servers, one after the other: `make live`.
+//!
+//! | file | holds |
+//! | --- | --- |
+//! | `server/` | the launcher: genuine Elasticsearch and OpenSearch nodes from jars |
+//! | `server.rs` | starts, kills and asks them |
+//! | `servers.rs` | one test for each server, and what is tried on it |
+//! | `service.rs` | the real binary beside a server |
+//! | `door.rs` | clients' requests through the service's port |
+//! | `demos.rs` | the demos, document for document as on the embedded store |
+//! | `differential.rs`, `random_requests.rs` | the embedded store against the server, on random requests |
+//! | `kill.rs` | the service or the cluster is killed in the middle of a run |
+
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
+
+#[macro_use]
+#[path = "../../crates/store/tests/it/contract.rs"]
+mod contract;
+mod demos;
+mod differential;
+mod door;
+mod kill;
+mod random_requests;
+mod server;
+mod servers;
+mod service;

@@ -1,0 +1,141 @@
+//! Real servers, started by `server/start.sh` for as long as a test lasts.
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use serde_json::Value;
+
+/// A running server; dropping it ends it and removes its data.
+#[derive(Debug)]
+pub(crate) struct Server {
+    kind: &'static str,
+    pub(crate) url: String,
+    port: u16,
+    folder: PathBuf,
+    process: i32,
+}
+
+/// Words of `start.sh` that say that something is not installed here, and not that a server is broken.
+const NOT_HERE: [&str; 4] = ["no Java", "mvn is not installed", "Maven could not fetch", "a JDK (javac"];
+
+impl Server {
+    /// Starts a server, or says why that cannot be done here.
+    pub(crate) fn start(kind: &'static str) -> Result<Self, String> {
+        if std::env::var_os("LIVE_TESTS").is_none_or(|value| value == "0") {
+            return Err("LIVE_TESTS is not set; `make live` sets it".to_owned());
+        }
+        let folder = tempfile::tempdir().unwrap().keep();
+        let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+        let port = listener.local_addr().unwrap().port();
+        drop(listener);
+        let mut server = Self { kind, url: format!("http://127.0.0.1:{port}"), port, folder, process: 0 };
+        server.launch()?;
+        Ok(server)
+    }
+
+    fn launch(&mut self) -> Result<(), String> {
+        let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/live/server/start.sh");
+        let mut command = Command::new(script);
+        command.arg(self.kind).arg(self.port.to_string()).arg(&self.folder);
+        let output = command.env("SEARCH_CDS", "0").env("SEARCH_HEAP", "768m").output().unwrap();
+        let errors = String::from_utf8_lossy(&output.stderr).trim().to_owned();
+        if !output.status.success() {
+            assert!(
+                NOT_HERE.iter().any(|words| errors.contains(words)),
+                "{} did not start: {errors}",
+                self.kind
+            );
+            return Err(errors);
+        }
+        let text = String::from_utf8_lossy(&output.stdout).into_owned();
+        let process = text.lines().find_map(|line| line.strip_prefix("pid=")).unwrap();
+        self.process = process.parse().unwrap();
+        Ok(())
+    }
+
+    /// Ends the server's process without a warning.
+    pub(crate) fn kill(&mut self) {
+        let killed = Command::new("kill").args(["-9", &self.process.to_string()]).status();
+        assert!(killed.is_ok_and(|status| status.success()), "the server was gone already");
+        while Path::new(&format!("/proc/{}/stat", self.process)).exists() {
+            std::thread::sleep(std::time::Duration::from_millis(20));
+        }
+    }
+
+    /// Starts it again on the same data and the same port.
+    pub(crate) fn restart(&mut self) {
+        self.launch().unwrap();
+    }
+
+    /// Seconds of CPU that its process has taken.
+    pub(crate) fn cpu_s(&self) -> f64 {
+        cpu_s(self.process)
+    }
+
+    /// Removes all that tests have written.
+    pub(crate) async fn wipe(&self) {
+        let client = reqwest::Client::new();
+        let names = client.get(format!("{}/_cat/indices?h=index&expand_wildcards=all", self.url));
+        let names = names.send().await.unwrap().text().await.unwrap();
+        for name in names.split_whitespace() {
+            client.delete(format!("{}/{name}", self.url)).send().await.unwrap();
+        }
+    }
+
+    /// Asks the server itself.
+    pub(crate) async fn ask(&self, method: &str, path: &str, body: Option<&Value>) -> (u16, Value) {
+        ask(&self.url, method, path, body).await
+    }
+}
+
+/// One request; an answer that is not JSON is a text.
+pub(crate) async fn ask(base: &str, method: &str, path: &str, body: Option<&Value>) -> (u16, Value) {
+    let method = reqwest::Method::from_bytes(method.as_bytes()).unwrap();
+    let mut request = reqwest::Client::new().request(method, format!("{base}{path}"));
+    if let Some(body) = body {
+        request = match body {
+            Value::String(lines) => {
+                request.header("content-type", "application/x-ndjson").body(lines.clone())
+            }
+            json => request.json(json),
+        };
+    }
+    let response = request.send().await.unwrap();
+    let status = response.status().as_u16();
+    let text = response.text().await.unwrap();
+    (status, serde_json::from_str(&text).unwrap_or(Value::String(text)))
+}
+
+/// Seconds of CPU, user and system, that a process has taken (`/proc/PID/stat`, in hundredths).
+pub(crate) fn cpu_s(process: i32) -> f64 {
+    let stat = std::fs::read_to_string(format!("/proc/{process}/stat")).unwrap_or_default();
+    let after_name = stat.rsplit(") ").next().unwrap_or_default();
+    let fields: Vec<f64> = after_name.split(' ').map(|field| field.parse().unwrap_or(0.0)).collect();
+    fields.get(11).zip(fields.get(12)).map_or(0.0, |(user, system)| (user + system) / 100.0)
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        if self.process > 0 {
+            let _ = Command::new("kill").args(["-9", &self.process.to_string()]).status();
+        }
+        let _ = std::fs::remove_dir_all(&self.folder);
+    }
+}
+
+/// Says something that the test harness does not hold back.
+pub(crate) fn say(text: &str) {
+    use std::io::Write;
+    let _ = writeln!(std::io::stderr(), "{text}");
+}
+
+/// Starts a server, or says why the test is skipped.
+pub(crate) fn start_or_skip(kind: &'static str) -> Option<Server> {
+    match Server::start(kind) {
+        Ok(server) => Some(server),
+        Err(reason) => {
+            say(&format!("live: {kind} is skipped: {reason}"));
+            None
+        }
+    }
+}
