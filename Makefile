@@ -2,7 +2,7 @@
 CARGO ?= cargo
 TARGET ?= $(or $(CARGO_TARGET_DIR),target)
 
-.PHONY: demo test clients binary lint check bench quality fmt clean
+.PHONY: demo test live clients binary lint check bench quality fmt clean
 
 demo: ## build the release binary and run the four demos, then keep serving
 	$(CARGO) build --release --locked --bin auspex
@@ -11,6 +11,7 @@ demo: ## build the release binary and run the four demos, then keep serving
 test: ## everything there is
 	$(CARGO) test --workspace --locked
 	$(MAKE) clients
+	$(MAKE) live
 
 # The binary that the tests have built, without a second build in another profile or with other features.
 binary:
@@ -18,6 +19,9 @@ binary:
 
 clients: binary ## the official clients of four languages, each through one scenario
 	tests/clients/run.py $(TARGET)/debug/auspex
+
+live: ## tests against real Elasticsearch and OpenSearch servers, one after the other
+	LIVE_TESTS=1 $(CARGO) test --workspace --locked --test live -- --nocapture --test-threads=1
 
 lint: ## formatting and clippy, warnings are errors
 	$(CARGO) fmt --all --check

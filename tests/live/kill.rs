@@ -81,7 +81,7 @@ pub(crate) async fn loses_nothing(server: &mut Server) {
         start_feed(&service).await;
         let done = service.wait("j", |processed| processed as f64 >= TOTAL as f64 * fraction).await;
         interrupted += usize::from(!done);
-        server.kill();
+        server.kill().await;
         server.restart();
         service.wait("j", |_| false).await;
         let found = results(&server.url, &format!("{prefix}.ml-anomalies-*")).await;

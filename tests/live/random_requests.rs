@@ -177,7 +177,7 @@ impl Draw {
             13 => json!({"composite": {"size": self.between(3, 40), "sources": [
                 {"day": {"date_histogram": {"field": "t", "fixed_interval": "10d", "order": order}}},
                 {"k": {"terms": {"field": "k", "missing_bucket": self.chance(0.5)}}},
-                {"n": {"histogram": {"field": "n", "interval": 10}}}]}}),
+                {"d": {"histogram": {"field": "d", "interval": 100}}}]}}),
             14 => {
                 json!({"terms": {"field": "k2", "include": self.one(&["[a-d].*", "e.*"]), "order": {"_key": order}}})
             }

@@ -54,22 +54,17 @@ impl Server {
     }
 
     /// Ends the server's process without a warning.
-    pub(crate) fn kill(&mut self) {
+    pub(crate) async fn kill(&mut self) {
         let killed = Command::new("kill").args(["-9", &self.process.to_string()]).status();
         assert!(killed.is_ok_and(|status| status.success()), "the server was gone already");
         while Path::new(&format!("/proc/{}/stat", self.process)).exists() {
-            std::thread::sleep(std::time::Duration::from_millis(20));
+            tokio::time::sleep(std::time::Duration::from_millis(20)).await;
         }
     }
 
     /// Starts it again on the same data and the same port.
     pub(crate) fn restart(&mut self) {
         self.launch().unwrap();
-    }
-
-    /// Seconds of CPU that its process has taken.
-    pub(crate) fn cpu_s(&self) -> f64 {
-        cpu_s(self.process)
     }
 
     /// Removes all that tests have written.
@@ -104,14 +99,6 @@ pub(crate) async fn ask(base: &str, method: &str, path: &str, body: Option<&Valu
     let status = response.status().as_u16();
     let text = response.text().await.unwrap();
     (status, serde_json::from_str(&text).unwrap_or(Value::String(text)))
-}
-
-/// Seconds of CPU, user and system, that a process has taken (`/proc/PID/stat`, in hundredths).
-pub(crate) fn cpu_s(process: i32) -> f64 {
-    let stat = std::fs::read_to_string(format!("/proc/{process}/stat")).unwrap_or_default();
-    let after_name = stat.rsplit(") ").next().unwrap_or_default();
-    let fields: Vec<f64> = after_name.split(' ').map(|field| field.parse().unwrap_or(0.0)).collect();
-    fields.get(11).zip(fields.get(12)).map_or(0.0, |(user, system)| (user + system) / 100.0)
 }
 
 impl Drop for Server {

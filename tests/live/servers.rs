@@ -1,20 +1,17 @@
 //! What is tried on which server: one test each for what can be asked at once, for the demos and for the kills.
 
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 use std::time::Instant;
 
 use store::{ClusterConfig, Config, Store};
+use tokio::sync::Mutex;
 use types::time::SystemClock;
 
 use crate::server::{Server, say, start_or_skip};
 use crate::{demos, differential, door, kill};
 
 /// One server at a time: they need much memory, and the machine has two cores.
-static ONE_AT_A_TIME: Mutex<()> = Mutex::new(());
-
-fn turn() -> MutexGuard<'static, ()> {
-    ONE_AT_A_TIME.lock().unwrap_or_else(PoisonError::into_inner)
-}
+static ONE_AT_A_TIME: Mutex<()> = Mutex::const_new(());
 
 pub(crate) async fn open(config: ClusterConfig) -> Arc<dyn Store> {
     store::open(&Config::Cluster(config), Arc::new(SystemClock)).await.unwrap()
@@ -49,7 +46,7 @@ async fn keeps_the_contract(server: &Server) {
 
 #[tokio::test]
 async fn opensearch_2() {
-    let _turn = turn();
+    let _turn = ONE_AT_A_TIME.lock().await;
     let Some(server) = start_or_skip("opensearch") else { return };
     keeps_the_contract(&server).await;
     door::is_open(&server).await;
@@ -57,7 +54,7 @@ async fn opensearch_2() {
 
 #[tokio::test]
 async fn opensearch_3() {
-    let _turn = turn();
+    let _turn = ONE_AT_A_TIME.lock().await;
     let Some(server) = start_or_skip("opensearch3") else { return };
     keeps_the_contract(&server).await;
     door::is_open(&server).await;
@@ -67,21 +64,21 @@ async fn opensearch_3() {
 
 #[tokio::test]
 async fn opensearch_3_demos() {
-    let _turn = turn();
+    let _turn = ONE_AT_A_TIME.lock().await;
     let Some(server) = start_or_skip("opensearch3") else { return };
     demos::give_the_same_documents(&server).await;
 }
 
 #[tokio::test]
 async fn opensearch_3_kills() {
-    let _turn = turn();
+    let _turn = ONE_AT_A_TIME.lock().await;
     let Some(mut server) = start_or_skip("opensearch3") else { return };
     kill::loses_nothing(&mut server).await;
 }
 
 #[tokio::test]
 async fn elasticsearch_7() {
-    let _turn = turn();
+    let _turn = ONE_AT_A_TIME.lock().await;
     let Some(server) = start_or_skip("elasticsearch") else { return };
     keeps_the_contract(&server).await;
     door::is_open(&server).await;
@@ -91,21 +88,21 @@ async fn elasticsearch_7() {
 
 #[tokio::test]
 async fn elasticsearch_7_demos() {
-    let _turn = turn();
+    let _turn = ONE_AT_A_TIME.lock().await;
     let Some(server) = start_or_skip("elasticsearch") else { return };
     demos::give_the_same_documents(&server).await;
 }
 
 #[tokio::test]
 async fn elasticsearch_7_kills() {
-    let _turn = turn();
+    let _turn = ONE_AT_A_TIME.lock().await;
     let Some(mut server) = start_or_skip("elasticsearch") else { return };
     kill::loses_nothing(&mut server).await;
 }
 
 #[tokio::test]
 async fn elasticsearch_8() {
-    let _turn = turn();
+    let _turn = ONE_AT_A_TIME.lock().await;
     let Some(server) = start_or_skip("elasticsearch8") else { return };
     keeps_the_contract(&server).await;
     door::is_open(&server).await;
@@ -113,7 +110,7 @@ async fn elasticsearch_8() {
 
 #[tokio::test]
 async fn elasticsearch_9() {
-    let _turn = turn();
+    let _turn = ONE_AT_A_TIME.lock().await;
     let Some(server) = start_or_skip("elasticsearch9") else { return };
     keeps_the_contract(&server).await;
     door::is_open(&server).await;

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
-use crate::server::{ask, cpu_s};
+use crate::server::ask;
 
 /// What depends on the clock or on the machine in a result.
 const VOLATILE: [&str; 3] = ["log_time", "processing_time_ms", "last_data_time"];
@@ -79,11 +79,6 @@ impl Service {
         };
         tokio::time::timeout(Duration::from_secs(240), waiting).await.expect("the datafeed makes progress")
     }
-
-    /// Seconds of CPU that the process has taken.
-    pub(crate) fn cpu_s(&self) -> f64 {
-        cpu_s(self.child.id().cast_signed())
-    }
 }
 
 impl Drop for Service {
@@ -94,11 +89,12 @@ impl Drop for Service {
     }
 }
 
-/// All documents about results in the indices that match, by id, without what depends on the clock. Durations, and model
-/// snapshots, which are named after the clock, are not among them.
+/// All documents about results in the indices that match, by id, without what depends on the clock. Durations are not among
+/// them, nor are model snapshots and sizes of models, which are named after the clock.
 pub(crate) async fn results(base: &str, indices: &str) -> BTreeMap<String, Value> {
     ask(base, "POST", &format!("/{indices}/_refresh?expand_wildcards=all"), None).await;
-    let query = json!({"bool": {"must_not": [{"terms": {"result_type": ["timing_stats", "datafeed_timing_stats"]}},
+    let clocked = ["timing_stats", "datafeed_timing_stats", "model_size_stats"];
+    let query = json!({"bool": {"must_not": [{"terms": {"result_type": clocked}},
         {"exists": {"field": "snapshot_doc_count"}}, {"exists": {"field": "quantiles"}}]}});
     let body = json!({"size": 5_000, "query": query, "sort": ["_doc"]});
     let path = format!("/{indices}/_search?expand_wildcards=all&scroll=2m");

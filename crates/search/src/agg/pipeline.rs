@@ -5,7 +5,6 @@ use serde_json::{Map, Value, json};
 use super::expression::Expression;
 use super::metric::Moments;
 use super::output::{Bucket, Named, Output, number};
-use super::quantile::quantile;
 use crate::error::{Error, Result};
 
 /// One pipeline.
@@ -112,10 +111,11 @@ pub(super) fn apply_parents(pipelines: &[Pipeline], buckets: &mut Vec<Bucket>) -
     Ok(())
 }
 
+/// Every bucket but the first has a derivative; beside a gap it has no value.
 fn derivative(pipeline: &Pipeline, path: &str, unit_ms: Option<f64>, buckets: &mut [Bucket]) -> Result<()> {
     let mut before: Option<(f64, Option<f64>)> = None;
     for bucket in buckets {
-        let Some(now) = gap(pipeline, value(bucket, path)?)? else { continue };
+        let now = gap(pipeline, value(bucket, path)?)?.unwrap_or(f64::NAN);
         let key = bucket.key_number();
         if let Some((value, at)) = before {
             let mut map = Map::from_iter([("value".to_owned(), number(now - value))]);
@@ -142,6 +142,13 @@ fn evaluate(
         variables.push((name.as_str(), value));
     }
     script.evaluate(&variables).map(Some)
+}
+
+/// The value whose place is nearest to the fraction: unlike `percentiles`, nothing lies between two values.
+fn nearest(sorted: &[f64], fraction: f64) -> f64 {
+    let place = (fraction * sorted.len().saturating_sub(1) as f64).round();
+    // Percentages are checked to lie between 0 and 100.
+    sorted.get(place as usize).copied().unwrap_or(f64::NAN)
 }
 
 /// A value that is there, or what stands for a gap.
@@ -234,7 +241,7 @@ fn summary(over: &Over, pairs: &[(String, f64)]) -> Output {
             let map: Map<String, Value> = percents
                 .iter()
                 .map(|percent| {
-                    (super::output::double_text(*percent), number(quantile(&values, percent / 100.0)))
+                    (super::output::double_text(*percent), number(nearest(&values, percent / 100.0)))
                 })
                 .collect();
             Output::Metric(Map::from_iter([("values".to_owned(), Value::Object(map))]))

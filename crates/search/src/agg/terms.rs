@@ -162,8 +162,9 @@ impl Aggregator for TermsAggregator {
             }
         }
         let cell = |bucket: u32| self.cells.cells[bucket as usize];
-        let all: u64 = found.iter().map(|bucket| cell(*bucket).2).sum();
         found.retain(|bucket| cell(*bucket).2 >= self.min_doc_count);
+        // Terms that are too rare are not among the others.
+        let all: u64 = found.iter().map(|bucket| cell(*bucket).2).sum();
         let compare = |a: &u32, b: &u32| {
             let (x, y) = (cell(*a), cell(*b));
             Order::compare(&self.order, &self.children, (*a, x.2), (*b, y.2), || {

@@ -212,6 +212,10 @@ impl KeyValue {
                     let low = key.descending != (key.missing == Missing::First);
                     json!(if low { i64::MIN } else { i64::MAX })
                 }
+                Some(FieldKind::Double { .. }) => {
+                    let low = key.descending != (key.missing == Missing::First);
+                    json!(if low { "-Infinity" } else { "Infinity" })
+                }
                 _ => Value::Null,
             },
         }
@@ -243,6 +247,9 @@ impl KeyValue {
                     Ok(Some(crate::query::value::Native::Ip(bits))) => Ok(Self::Text(format!("{bits:032x}"))),
                     _ => Err(refuse()),
                 }
+            }
+            (Some(FieldKind::Double { .. }), Value::String(text)) if text.ends_with("Infinity") => {
+                Ok(Self::Missing)
             }
             (Some(FieldKind::Double { .. }), Value::Number(number)) => {
                 number.as_f64().map(Self::Double).ok_or_else(refuse)

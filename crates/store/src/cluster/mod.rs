@@ -9,6 +9,7 @@
 //! | `bulk` | many writes, each with its outcome |
 //! | `removal` | removing by query, also where the cluster cannot |
 //! | `scan` | documents in order of time: points in time, or scrolls where there are none |
+//! | `hits` | a page of them as columns |
 //! | `adapter` | the port |
 //! | `gateway` | requests of others, passed on as they come |
 
@@ -17,6 +18,7 @@ mod answer;
 mod bulk;
 mod features;
 mod gateway;
+mod hits;
 mod hosts;
 mod removal;
 mod scan;

@@ -4,12 +4,13 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use elasticsearch::http::Method;
-use serde_json::{Map, Value, json};
+use serde_json::{Value, json};
 
 use super::adapter::{encoded, options_query};
 use super::features::{Dialect, Features, Points};
+use super::hits::{Hits, hits};
 use super::transport::{Ask, Repeat, Transport, read};
-use crate::{Column, Error, Page, Result, Scan, ScanRequest};
+use crate::{Error, Page, Result, Scan, ScanRequest};
 
 const KEEP_ALIVE: &str = "5m";
 /// Nothing may be missing from a page without an error.
@@ -71,7 +72,7 @@ async fn detect(transport: &Arc<Transport>, request: &ScanRequest, features: &Fe
             }
             return point_in_time(transport, request, dialect).await;
         }
-        probe.close(&Value::Null).await;
+        probe.close().await;
     }
     features.set_points_in_time(Points::None);
     Ok(Memory::Scroll { id: None })
@@ -118,34 +119,34 @@ fn body(request: &ScanRequest) -> Value {
     body
 }
 
-/// Hits as columns. Hits whose time cannot be read are an error: they were found by their time.
-fn page(hits: &[Value], request: &ScanRequest) -> Result<Page> {
-    let empty = Map::new();
-    let mut page = Page { times_ms: Vec::with_capacity(hits.len()), columns: Vec::new() };
-    page.columns.resize_with(request.fields.len(), Column::default);
-    for hit in hits {
-        let fields = hit.get("fields").and_then(Value::as_object).unwrap_or(&empty);
-        let time = fields.get(&request.time_field).and_then(|times| times.get(0));
-        let time_ms = match time {
-            Some(Value::String(text)) => text.parse().ok(),
-            Some(Value::Number(number)) => number.as_i64(),
-            _ => None,
-        };
-        let unreadable = || Error::Answer(format!("a document has no readable [{}]", request.time_field));
-        page.times_ms.push(time_ms.ok_or_else(unreadable)?);
-        for (field, column) in request.fields.iter().zip(&mut page.columns) {
-            column.push_json(fields.get(field));
-        }
-    }
-    Ok(page)
-}
-
 impl Reading {
     async fn next(&mut self) -> Result<Option<Page>> {
-        let answer = match &self.memory {
+        let Some(found) = self.ask().await? else { return Ok(None) };
+        match &mut self.memory {
+            Memory::PointInTime { id, after, .. } => {
+                *id = found.pit_id.unwrap_or_else(|| std::mem::take(id));
+                *after = found.last;
+            }
+            Memory::Scroll { id } => *id = found.scroll_id.or_else(|| id.take()),
+            Memory::Over => {}
+        }
+        if found.page.times_ms.is_empty() {
+            self.close().await;
+            return Ok(None);
+        }
+        Ok(Some(found.page))
+    }
+
+    /// Asks for the next page; `None` when the scan is over.
+    async fn ask(&self) -> Result<Option<Hits>> {
+        let options = options_query(&self.request.options);
+        let mut query = vec![COMPLETE];
+        let mut path = "/_search".to_owned();
+        let mut repeat = Repeat::Always;
+        let mut body = body(&self.request);
+        match &self.memory {
             Memory::Over => return Ok(None),
             Memory::PointInTime { id, after, .. } => {
-                let mut body = body(&self.request);
                 body["pit"] = json!({"id": id, "keep_alive": KEEP_ALIVE});
                 if let Some(sort) = body["sort"].as_array_mut() {
                     sort.push(json!({"_shard_doc": "asc"}));
@@ -153,58 +154,39 @@ impl Reading {
                 if let Some(after) = after {
                     body["search_after"] = after.clone();
                 }
-                self.transport.call(Method::Post, "/_search", &[COMPLETE], Some(&body)).await?
             }
             Memory::Scroll { id: None } => {
-                let path = format!("/{}/_search", encoded(&self.request.indices.join(",")));
-                let options = options_query(&self.request.options);
-                let mut query: Vec<(&str, &str)> = options.iter().map(|(n, v)| (*n, v.as_str())).collect();
-                query.extend([("scroll", KEEP_ALIVE), COMPLETE]);
-                let mut body = body(&self.request);
+                path = format!("/{}/_search", encoded(&self.request.indices.join(",")));
+                query.extend(options.iter().map(|(name, value)| (*name, value.as_str())));
+                query.push(("scroll", KEEP_ALIVE));
                 // Scrolls refuse to leave the total out.
                 body["track_total_hits"] = json!(true);
-                self.transport.call(Method::Post, &path, &query, Some(&body)).await?
             }
             Memory::Scroll { id: Some(id) } => {
-                let body = json!({"scroll": KEEP_ALIVE, "scroll_id": id});
-                let ask = Ask {
-                    method: Method::Post,
-                    path: "/_search/scroll",
-                    query: &[],
-                    body: Some(Bytes::from(body.to_string())),
-                    content_type: "application/json",
-                    // The second answer would be the page after the one that was lost.
-                    repeat: Repeat::Unsent,
-                };
-                read(&self.transport.send(ask).await?)?
+                "/_search/scroll".clone_into(&mut path);
+                query.clear();
+                body = json!({"scroll": KEEP_ALIVE, "scroll_id": id});
+                // The second answer would be the page after the one that was lost.
+                repeat = Repeat::Unsent;
             }
-        };
-        if answer.pointer("/_shards/failed").and_then(Value::as_u64).unwrap_or(0) > 0 {
-            return Err(Error::Unavailable(
-                "some shards did not answer; their documents would be missed".to_owned(),
-            ));
         }
-        let hits =
-            answer.pointer("/hits/hits").and_then(Value::as_array).map(Vec::as_slice).unwrap_or_default();
-        let Some(last) = hits.last() else {
-            self.close(&answer).await;
-            return Ok(None);
+        let ask = Ask {
+            method: Method::Post,
+            path: &path,
+            query: &query,
+            body: Some(Bytes::from(body.to_string())),
+            content_type: "application/json",
+            repeat,
         };
-        let page = page(hits, &self.request)?;
-        let text = |key: &str| answer.get(key).and_then(Value::as_str).map(str::to_owned);
-        match &mut self.memory {
-            Memory::PointInTime { id, after, .. } => {
-                *id = text("pit_id").unwrap_or_else(|| id.clone());
-                *after = last.get("sort").cloned();
-            }
-            Memory::Scroll { id } => *id = text("_scroll_id").or_else(|| id.take()),
-            Memory::Over => {}
+        let reply = self.transport.send(ask).await?;
+        if reply.status >= 400 {
+            return read(&reply).map(|_| None);
         }
-        Ok(Some(page))
+        hits(&reply.body, &self.request).map(Some)
     }
 
     /// Lets the cluster forget the scan; if it does not, it does so by itself after a while.
-    async fn close(&mut self, answer: &Value) {
+    async fn close(&mut self) {
         let closed = match std::mem::replace(&mut self.memory, Memory::Over) {
             Memory::PointInTime { id, dialect: Dialect::Elasticsearch, .. } => {
                 self.transport.call(Method::Delete, "/_pit", &[], Some(&json!({ "id": id }))).await
@@ -214,7 +196,6 @@ impl Reading {
                 self.transport.call(Method::Delete, "/_search/point_in_time", &[], Some(&body)).await
             }
             Memory::Scroll { id } => {
-                let id = answer.get("_scroll_id").and_then(Value::as_str).map(str::to_owned).or(id);
                 let body = json!({ "scroll_id": id });
                 self.transport.call(Method::Delete, "/_search/scroll", &[], Some(&body)).await
             }
@@ -229,7 +210,7 @@ impl Reading {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{Cell, IndicesOptions};
+    use crate::IndicesOptions;
 
     fn request() -> ScanRequest {
         ScanRequest {
@@ -251,17 +232,5 @@ mod tests {
         let body = body(&request());
         assert_eq!(body["size"], 10_000);
         assert_eq!(body["query"]["bool"]["filter"][1]["range"]["t"]["lt"], 9);
-    }
-
-    #[test]
-    fn hits_become_columns() {
-        let hits = [
-            json!({"fields": {"t": ["5"], "host": ["a", "b"]}, "sort": [5, 0]}),
-            json!({"fields": {"t": [6]}, "sort": [6, 1]}),
-        ];
-        let page = page(&hits, &request()).unwrap();
-        assert_eq!(page.times_ms, [5, 6]);
-        assert_eq!((page.columns[0].get(0), page.columns[0].get(1)), (Cell::Str("a,b"), Cell::Missing));
-        assert!(super::page(&[json!({"fields": {}})], &request()).is_err());
     }
 }

@@ -2,6 +2,7 @@
 
 #![allow(clippy::unwrap_used, reason = "what all tests share is not inside a test function")]
 
+mod cluster;
 #[macro_use]
 mod contract;
 
