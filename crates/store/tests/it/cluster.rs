@@ -28,7 +28,8 @@ async fn server(script: Vec<Play>) -> (String, Heard) {
     tokio::spawn(async move {
         for play in script {
             let (mut stream, _) = listener.accept().await.unwrap();
-            told.lock().unwrap().push(request(&mut stream).await);
+            let text = request(&mut stream).await;
+            told.lock().unwrap().push(text);
             if let Play::Answer(status, body) = play {
                 let body = body.to_string();
                 let head = format!(
