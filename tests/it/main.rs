@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
 mod configuration;
+mod datafeed_fields;
 mod datafeeds;
 mod detect;
 mod documents;
@@ -18,4 +19,5 @@ mod process;
 mod retention;
 mod server;
 mod settings;
+mod stored_documents;
 mod transcript;

@@ -9,6 +9,7 @@ use types::job_update::JobUpdate;
 use types::{DatafeedId, Job, JobId};
 
 use crate::annotations::OWN_USER;
+use crate::config_store::to_json;
 use crate::feed::StopMode;
 use crate::notifications::Level;
 use crate::open_job::{Command, State, StateRef};
@@ -202,6 +203,16 @@ impl Jobs {
             open.ask(|reply| Command::Update { job: Box::new(job.clone()), reply }).await?;
             self.set_context_of(&open, &job).await?;
         }
+        let names = to_json(&update)?;
+        let named: Vec<&str> = names
+            .as_object()
+            .into_iter()
+            .flatten()
+            .filter(|(name, value)| !value.is_null() && *name != "job_id")
+            .map(|(name, _)| name.as_str())
+            .collect();
+        let message = format!("Job updated: [{}]", named.join(", "));
+        self.inner.notifier.tell(job_id, Level::Info, message).await;
         let datafeed_config = self.inner.configs.feed_of(job_id).await?;
         Ok(JobView { job, datafeed_config })
     }

@@ -224,3 +224,19 @@ pub(super) async fn write_stats(jobs: &Jobs, stats: &RequestStats) -> Result<()>
     }
     patiently(inner.options.store_attempts, || inner.store.refresh(&index)).await
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_job_has_few_forecasts_at_a_time() {
+        let all = Forecasts::default();
+        let running: Vec<_> = ["a", "b", "c"].iter().map(|id| all.begin("j", id, 3).unwrap()).collect();
+        assert!(all.begin("j", "d", 3).is_none());
+        assert!(all.begin("other", "d", 3).is_some() && all.is_running("j", "b"));
+        all.end(&running[1]);
+        assert!(!all.is_running("j", "b") && all.begin("j", "d", 3).is_some());
+        all.stop(Some("nobody")).await;
+    }
+}

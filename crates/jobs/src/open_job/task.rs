@@ -5,7 +5,7 @@ use std::sync::Arc;
 use serde_json::json;
 use store::{Store, indices};
 use tokio::sync::mpsc;
-use types::stats::DataCounts;
+use types::stats::{DataCounts, ModelSizeStats};
 use types::{Clock, Job, TimestampMs};
 
 use super::checkpoint::{Checkpoints, FeedPosition, Pointer};
@@ -288,12 +288,13 @@ impl Task {
     /// Lets statistics see where the job is.
     pub(super) async fn show(&mut self) -> Result<()> {
         let now = self.clock.now();
+        let written = self.pointer.size_stats.as_ref().and_then(|stats| stats.output_memory_allocator_bytes);
         let worker = self.worker()?;
         let (counts, timing, stats) = (worker.counts(), worker.timing.clone(), worker.model.size_stats(now));
         let mut live = self.handle.live();
         live.counts = counts;
         live.timing = timing;
-        live.size_stats = Some(stats);
+        live.size_stats = Some(ModelSizeStats { output_memory_allocator_bytes: written, ..stats });
         Ok(())
     }
 }

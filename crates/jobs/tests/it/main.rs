@@ -4,6 +4,7 @@
 
 mod datafeed;
 mod lifecycle;
+mod maintenance;
 mod restart;
 mod rig;
 mod snapshots;
