@@ -27,6 +27,9 @@ pub(crate) struct Args {
     /// Results, one JSON object a line, as the service stores them; `-` for standard output
     #[arg(long, value_name = "OUT.ndjson", default_value = "-")]
     output: PathBuf,
+    /// Threads that compute the series of a bucket; the results are the same for any number
+    #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u16).range(1..=256))]
+    threads: u16,
 }
 
 #[derive(Clone, Copy, Debug, clap::ValueEnum)]
@@ -43,6 +46,7 @@ pub(crate) fn run(args: &Args) -> Result<ExitCode, CliError> {
     let job = read_job(&args.job)?;
     let mut analysis =
         Analysis::new(&job, Context::default()).map_err(|error| CliError::Option(error.to_string()))?;
+    analysis.set_threads(usize::from(args.threads));
     let format = match args.format {
         Some(Format::Csv) => InputFormat::Csv { delimiter: b',' },
         Some(Format::Ndjson) => InputFormat::Ndjson,

@@ -10,6 +10,9 @@ use crate::calendar::Calendar;
 use crate::score::Scale;
 use crate::{Context, Error, FieldValue, ForecastError, Output, snapshot};
 
+/// More threads than any machine has use for.
+const THREADS_MAX: usize = 256;
+
 /// What became of a record.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Disposition {
@@ -30,6 +33,7 @@ pub struct Analysis {
     calendar: Calendar,
     scale: Scale,
     pipeline: Pipeline,
+    threads: usize,
 }
 
 impl Analysis {
@@ -57,7 +61,7 @@ impl Analysis {
     fn assemble(plan: Plan, context: Context, pipeline: Pipeline) -> Self {
         let calendar = Calendar::new(context.events.clone());
         let scale = Scale::new(plan.span_s);
-        Self { plan, context, calendar, scale, pipeline }
+        Self { plan, context, calendar, scale, pipeline, threads: 1 }
     }
 
     /// The state, to be restored by the same version; bit for bit the same for the same records.
@@ -143,6 +147,12 @@ impl Analysis {
         self.context = context;
     }
 
+    /// Lets the series of a bucket be computed on so many threads, one unless this is called. The results and the state
+    /// are the same for any number.
+    pub fn set_threads(&mut self, threads: usize) {
+        self.threads = threads.clamp(1, THREADS_MAX);
+    }
+
     /// What became of the records: processed, missing, out of order, and the buckets.
     pub fn counts(&self) -> &DataCounts {
         self.pipeline.counts()
@@ -174,6 +184,7 @@ impl Analysis {
             context: &self.context,
             calendar: &self.calendar,
             scale: &self.scale,
+            threads: self.threads,
         }
     }
 
@@ -183,6 +194,7 @@ impl Analysis {
             context: &self.context,
             calendar: &self.calendar,
             scale: &self.scale,
+            threads: self.threads,
         };
         self.pipeline.close_until(around, time_ms, out);
     }

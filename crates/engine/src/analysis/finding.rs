@@ -24,6 +24,8 @@ pub(crate) struct View<'a> {
     pub(crate) start_s: i64,
     /// Memory into which models may grow.
     pub(crate) room: Room,
+    /// Threads that may be used.
+    pub(crate) threads: usize,
     pub(crate) is_interim: bool,
 }
 

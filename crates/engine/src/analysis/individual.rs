@@ -9,6 +9,7 @@ use super::finding::{Finding, Sink, View};
 use super::gatherer::Gather;
 use super::memory::Room;
 use super::plan::{DetectorPlan, Plan, PlotPlan};
+use super::stepping::{Step, block_of, step_all};
 use crate::Annotation;
 use crate::function::Feature;
 use crate::model::{Change, Form, ModelConfig, Outcome, Prediction, Sample, SeriesModel, Side};
@@ -17,8 +18,6 @@ use crate::model::{Change, Form, ModelConfig, Outcome, Prediction, Sample, Serie
 const PENALTY_TOLD: f64 = 0.5;
 /// Bytes of a series in the tables beside its model: sizes, and its place in the buckets that take records.
 const TABLE_BYTES: u64 = 4 + 64;
-/// Entities whose models are on their way while one is computed.
-const AHEAD: usize = 3;
 
 /// The models of all series of one detector.
 #[derive(Debug, Serialize, Deserialize)]
@@ -29,10 +28,15 @@ pub(crate) struct Individual {
     /// Bytes of each model.
     sizes: Vec<u32>,
     total_bytes: u64,
-    /// Models of live entities by [`Form`].
+    /// Models by [`Form`]; those of forgotten entities are young.
     forms: [u64; Form::COUNT],
     #[serde(skip)]
     setup: Setup,
+    /// Room that is used again and again.
+    #[serde(skip)]
+    judged: Vec<u32>,
+    #[serde(skip)]
+    steps: Vec<Step>,
 }
 
 /// What follows from the job.
@@ -56,6 +60,8 @@ impl Individual {
             total_bytes: 0,
             forms: [0; Form::COUNT],
             setup: Setup::default(),
+            judged: Vec::new(),
+            steps: Vec::new(),
         };
         individual.set_up(plan, detector);
         individual
@@ -91,39 +97,70 @@ impl Individual {
     /// Judges and learns a bucket.
     pub(crate) fn close(&mut self, view: &View<'_>, gather: &Gather, sink: &mut Sink) {
         self.make_room();
-        let judged = self.judged(gather);
-        let bytes_before = self.total_bytes;
-        for (position, &entity) in judged.iter().enumerate() {
-            self.prefetch(view, &judged, position);
+        let mut judged = std::mem::take(&mut self.judged);
+        self.judged(gather, &mut judged);
+        let mut steps = std::mem::take(&mut self.steps);
+        let mut planned_bytes = 0;
+        for block in judged.chunks(block_of(view.threads, judged.len())) {
+            steps.clear();
+            for entity in block {
+                self.plan(view, gather, *entity, &mut planned_bytes, &mut steps);
+            }
+            step_all(&mut self.models, &self.setup.configs, &mut steps, view.threads);
+            self.report_block(view, gather, block, &steps, sink);
+        }
+        self.steps = steps;
+        self.judged = judged;
+    }
+
+    /// Plans the steps of an entity's models. Models that are due to grow get a form while there is room for it:
+    /// `planned_bytes` is what others of this bucket grow by.
+    fn plan(
+        &self,
+        view: &View<'_>,
+        gather: &Gather,
+        entity: u32,
+        planned_bytes: &mut u64,
+        steps: &mut Vec<Step>,
+    ) {
+        let slot = gather.find(entity);
+        for feature in 0..self.setup.features.len() {
+            let Some(mut sample) = self.sample(view, gather, slot, feature) else { continue };
+            let at = entity as usize * self.setup.features.len() + feature;
+            sample.learn = self.may_learn(view, self.entities.split(entity), at, feature, &sample);
+            let grows = sample.learn && self.models[at].is_due_to_grow();
+            let form = grows.then(|| self.form_to_grow(feature, view.room, planned_bytes));
+            steps.push(Step::new(at, sample, form));
+        }
+    }
+
+    /// Accounts for steps that are done, and reports them.
+    fn report_block(
+        &mut self,
+        view: &View<'_>,
+        gather: &Gather,
+        block: &[u32],
+        steps: &[Step],
+        sink: &mut Sink,
+    ) {
+        let mut steps = steps.iter().peekable();
+        for &entity in block {
             let slot = gather.find(entity);
             if slot.is_some() {
                 self.entities.note(entity);
             }
             let split = self.entities.split(entity);
             for feature in 0..self.setup.features.len() {
-                let Some(sample) = self.sample(view, gather, slot, feature) else {
+                let at = entity as usize * self.setup.features.len() + feature;
+                let Some(step) = steps.next_if(|step| step.at == at) else {
                     self.plot_gap(view, split, entity, feature, sink);
                     continue;
                 };
-                let at = entity as usize * self.setup.features.len() + feature;
-                let config = &self.setup.configs[feature];
-                let mut sample = sample;
-                sample.learn = self.may_learn(view, split, at, feature, &sample);
-                let outcome = match self.models[at].is_due_to_grow() {
-                    false => self.models[at].step(config, &sample),
-                    true => {
-                        let form = self.form_to_grow(
-                            feature,
-                            view.room,
-                            self.total_bytes.saturating_sub(bytes_before),
-                        );
-                        let outcome = self.models[at].step_as(config, &sample, form);
-                        self.count_form(Form::Young, self.models[at].form());
-                        outcome
-                    }
-                };
+                if step.form.is_some() {
+                    self.count_form(Form::Young, self.models[at].form());
+                }
                 self.measure(at);
-                self.report(view, entity, split, slot, feature, &sample, &outcome, sink);
+                self.report(view, entity, split, slot, feature, &step.sample, &step.outcome, sink);
             }
         }
     }
@@ -136,22 +173,11 @@ impl Individual {
         }
     }
 
-    /// Lets the models of the next entities come from memory while this one is computed.
-    fn prefetch(&self, view: &View<'_>, judged: &[u32], position: usize) {
-        let features = self.setup.features.len();
-        for depth in 0..AHEAD {
-            let Some(entity) = judged.get(position + AHEAD - depth) else { continue };
-            let at = *entity as usize * features;
-            let models = self.models.iter().skip(at).take(features);
-            for (model, config) in models.zip(&self.setup.configs) {
-                model.prefetch(config, view.start_s, depth);
-            }
-        }
-    }
-
     /// Judges a bucket that is not full yet; learns nothing.
     pub(crate) fn interim(&self, view: &View<'_>, gather: &Gather, sink: &mut Sink) {
-        for entity in self.judged(gather) {
+        let mut judged = Vec::new();
+        self.judged(gather, &mut judged);
+        for entity in judged {
             let split = self.entities.split(entity);
             let slot = gather.find(entity);
             for feature in 0..self.setup.features.len() {
@@ -168,13 +194,14 @@ impl Individual {
     }
 
     /// Entities that have something to say, in the order of their ids.
-    fn judged(&self, gather: &Gather) -> Vec<u32> {
+    fn judged(&self, gather: &Gather, judged: &mut Vec<u32>) {
+        judged.clear();
         if self.setup.features.iter().any(|feature| feature.of_empty().is_some()) {
-            return (0..self.entities.ids()).filter(|entity| self.entities.is_live(*entity)).collect();
+            judged.extend((0..self.entities.ids()).filter(|entity| self.entities.is_live(*entity)));
+        } else {
+            judged.extend_from_slice(&gather.entities);
+            judged.sort_unstable();
         }
-        let mut entities = gather.entities.clone();
-        entities.sort_unstable();
-        entities
     }
 
     fn make_room(&mut self) {
@@ -188,16 +215,19 @@ impl Individual {
         }
     }
 
-    /// The form for which there is room, when the models have grown by `grown` bytes in this bucket.
-    fn form_to_grow(&self, feature: usize, room: Room, grown: u64) -> Form {
+    /// The form for which there is room, given what other models of this bucket grow by.
+    fn form_to_grow(&self, feature: usize, room: Room, planned_bytes: &mut u64) -> Form {
         let [full, compact] = self.setup.grown_bytes[feature];
-        if grown + full <= room.full {
-            Form::Full
-        } else if grown + compact <= room.compact {
-            Form::Compact
+        let (form, bytes) = if *planned_bytes + full <= room.full {
+            (Form::Full, full)
+        } else if *planned_bytes + compact <= room.compact {
+            (Form::Compact, compact)
         } else {
-            Form::Sketch
-        }
+            // A sketch is not larger than what was reserved for the young series.
+            (Form::Sketch, 0)
+        };
+        *planned_bytes += bytes.saturating_sub(u64::from(self.setup.young_bytes));
+        form
     }
 
     fn count_form(&mut self, from: Form, to: Form) {
@@ -205,13 +235,14 @@ impl Individual {
         self.forms[to as usize] += 1;
     }
 
-    /// Keeps the account of a model. Young ones are accounted for in full from the beginning.
+    /// Keeps the accounts of a model. Young ones are accounted for in full from the beginning.
     fn measure(&mut self, at: usize) {
-        let size = (self.models[at].memory_bytes() as u32).max(if self.models[at].form() == Form::Young {
-            self.setup.young_bytes
-        } else {
-            0
-        });
+        let model = &self.models[at];
+        let form = model.form();
+        let size = match form {
+            Form::Young => self.setup.young_bytes,
+            _ => model.memory_bytes() as u32,
+        };
         if size != self.sizes[at] {
             self.total_bytes = self.total_bytes + u64::from(size) - u64::from(self.sizes[at]);
             self.sizes[at] = size;
@@ -236,7 +267,7 @@ impl Individual {
         before.abs_diff(self.total_bytes)
     }
 
-    /// Models of live entities by [`Form`].
+    /// Models by [`Form`].
     pub(crate) fn forms(&self) -> [u64; Form::COUNT] {
         self.forms
     }

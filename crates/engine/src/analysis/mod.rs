@@ -25,6 +25,7 @@ mod rare_population;
 mod reading;
 mod results;
 mod splitter;
+mod stepping;
 mod table;
 mod upkeep;
 

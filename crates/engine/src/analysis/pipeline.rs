@@ -62,6 +62,7 @@ pub(crate) struct Surroundings<'a> {
     pub(crate) context: &'a Context,
     pub(crate) calendar: &'a Calendar,
     pub(crate) scale: &'a Scale,
+    pub(crate) threads: usize,
 }
 
 /// Counts are saved as JSON: they leave out what they do not have, which the format of snapshots cannot express.
@@ -252,7 +253,7 @@ impl Pipeline {
     }
 
     fn close(&mut self, around: Surroundings<'_>, bucket: &OpenBucket, out: &mut Output) {
-        let Surroundings { plan, context, calendar, scale } = around;
+        let Surroundings { plan, context, calendar, scale, threads } = around;
         let (start_ms, span_ms) = (bucket.start_s.saturating_mul(1000), plan.span_s * 1000);
         let end_ms = start_ms.saturating_add(span_ms);
         let scheduled = calendar.scheduled(start_ms, end_ms);
@@ -273,6 +274,7 @@ impl Pipeline {
                 scale,
                 start_s: bucket.start_s,
                 room: self.memory.room(plan.limit_bytes),
+                threads,
                 is_interim: false,
             };
             let before = state.bytes(detector);
@@ -327,7 +329,7 @@ impl Pipeline {
 
     /// Results of the open buckets; changes nothing.
     pub(crate) fn interim(&self, around: Surroundings<'_>, out: &mut Output) {
-        let Surroundings { plan, context, calendar, scale } = around;
+        let Surroundings { plan, context, calendar, scale, threads } = around;
         let crowds: Vec<usize> = self.detectors.iter().map(DetectorState::crowd).collect();
         for start_s in self.clock.open_buckets() {
             let Some(bucket) = self.open.iter().find(|bucket| bucket.start_s == start_s) else { continue };
@@ -344,6 +346,7 @@ impl Pipeline {
                     scale,
                     start_s,
                     room: self.memory.room(plan.limit_bytes),
+                    threads,
                     is_interim: true,
                 };
                 state.interim(&view, view.gather(&bucket.gathers), &mut sink);

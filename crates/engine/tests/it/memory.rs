@@ -1,4 +1,5 @@
-//! Memory: accounted as it is taken, kept within the limit in steps, and none taken for a record.
+//! Memory: accounted as it is taken, kept within the limit in steps, and none taken for a record. Threads: the same
+//! results for any number of them.
 
 use engine::{Analysis, Context, FieldValue, Output};
 use serde_json::{Value, json};
@@ -64,13 +65,13 @@ fn with_a_greater_limit_compact_models_become_full_again() {
     let mut run = Run::new(config("2mb"));
     let mut noise = Noise::new(2);
     for at in 0..60 {
-        bucket(&mut run.analysis, at, 600, &mut noise, &mut run.out);
+        bucket(&mut run.analysis, at, 360, &mut noise, &mut run.out);
     }
     let short = stats(&run.analysis);
     assert!(short.compact_series_count > 50 && short.sketched_series_count == 0, "{short:?}");
     run.analysis.update_job(&job(config("64mb")));
     for at in 60..64 {
-        bucket(&mut run.analysis, at, 600, &mut noise, &mut run.out);
+        bucket(&mut run.analysis, at, 360, &mut noise, &mut run.out);
     }
     assert_eq!(stats(&run.analysis).compact_series_count, 0);
     assert_eq!(stats(&run.analysis).memory_status, MemoryStatus::Ok);
@@ -163,4 +164,27 @@ fn a_record_takes_no_memory_after_warm_up() {
         // Closing a bucket of 100 series makes results, but nothing for each series or record.
         assert!(closing < 50 * 60, "{detector}: {closing}");
     }
+}
+
+#[test]
+fn any_number_of_threads_gives_the_same_bits() {
+    let play = |threads: usize| {
+        let mut run = Run::new(json!({
+            "bucket_span": "5m", "analysis_limits": { "model_memory_limit": "2mb" },
+            "detectors": [
+                { "function": "metric", "field_name": "v", "partition_field_name": "host" },
+                { "function": "low_count", "by_field_name": "host" },
+            ],
+            "influencers": ["host"],
+        }));
+        run.analysis.set_threads(threads);
+        let mut noise = Noise::new(6);
+        for at in 0..70 {
+            bucket(&mut run.analysis, at, 600, &mut noise, &mut run.out);
+        }
+        (run.analysis.snapshot(), format!("{:?}", run.finish()))
+    };
+    let one = play(1);
+    assert!(one == play(2), "two threads");
+    assert!(one == play(8), "eight threads");
 }
