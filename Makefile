@@ -29,8 +29,9 @@ lint: ## formatting and clippy, warnings are errors
 
 check: lint test
 
-bench: ## whole-process workloads and the store's throughput, release build
+bench: ## kernels, whole-process workloads and the store's throughput, release build
 	$(CARGO) build --release --locked --bin auspex
+	$(CARGO) bench --locked -q -p engine --bench model -- --noplot
 	$(CARGO) run --release --locked -q -p search --example throughput
 	scripts/bench
 

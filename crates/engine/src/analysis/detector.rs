@@ -191,6 +191,14 @@ impl DetectorState {
         }
     }
 
+    /// Bytes of models that grow while a bucket is closed; zero where they do not.
+    pub(crate) fn series_bytes(&self) -> u64 {
+        match self {
+            Self::Individual(state) => state.bytes(),
+            _ => 0,
+        }
+    }
+
     pub(crate) fn bytes(&self, detector: &DetectorPlan) -> u64 {
         match self {
             Self::Individual(state) => state.bytes(),

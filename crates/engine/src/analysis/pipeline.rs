@@ -277,9 +277,9 @@ impl Pipeline {
                 threads,
                 is_interim: false,
             };
-            let before = state.bytes(detector);
+            let before = state.series_bytes();
             state.close(&view, view.gather(&bucket.gathers), &mut sink);
-            self.memory.settle(before, state.bytes(detector));
+            self.memory.settle(before, state.series_bytes());
         }
         let crowds: Vec<usize> = self.detectors.iter().map(DetectorState::crowd).collect();
         let results = Results {
