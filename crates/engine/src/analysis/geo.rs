@@ -27,6 +27,8 @@ const MEMORY: f64 = 2000.0;
 pub(crate) struct Geo {
     pub(crate) entities: Entities,
     atlases: Vec<Atlas>,
+    /// Places of all series.
+    places: usize,
 }
 
 /// The usual places of one series.
@@ -48,11 +50,12 @@ struct Place {
 
 impl Geo {
     pub(crate) fn new(detector: &DetectorPlan) -> Self {
-        Self { entities: Entities::new(detector.over.is_some()), atlases: Vec::new() }
+        Self { entities: Entities::new(detector.over.is_some()), atlases: Vec::new(), places: 0 }
     }
 
     pub(crate) fn is_sound(&self) -> bool {
         self.atlases.len() <= self.entities.ids() as usize
+            && self.places == self.atlases.iter().map(|atlas| atlas.places.len()).sum::<usize>()
     }
 
     pub(crate) fn close(&mut self, view: &View<'_>, gather: &Gather, sink: &mut Sink) {
@@ -68,7 +71,10 @@ impl Geo {
                 continue;
             }
             if let Some(at) = gather.extra(slot).and_then(|extra| extra.position()) {
-                self.atlases[*entity as usize].learn(at);
+                let atlas = &mut self.atlases[*entity as usize];
+                let before = atlas.places.len();
+                atlas.learn(at);
+                self.places = self.places + atlas.places.len() - before;
             }
         }
     }
@@ -119,13 +125,14 @@ impl Geo {
     pub(crate) fn prune(&mut self, before: i64) {
         for entity in self.entities.prune(before) {
             if let Some(atlas) = self.atlases.get_mut(entity as usize) {
+                self.places -= atlas.places.len();
                 *atlas = Atlas::default();
             }
         }
     }
 
     pub(crate) fn bytes(&self) -> u64 {
-        let places: usize = self.atlases.iter().map(|atlas| atlas.places.len() * size_of::<Place>()).sum();
+        let places = self.places * size_of::<Place>();
         (self.entities.bytes() + places + self.atlases.len() * size_of::<Atlas>()) as u64
     }
 }

@@ -243,6 +243,10 @@ impl Individual {
             Form::Young => self.setup.young_bytes,
             _ => model.memory_bytes() as u32,
         };
+        self.set_size(at, size);
+    }
+
+    fn set_size(&mut self, at: usize, size: u32) {
         if size != self.sizes[at] {
             self.total_bytes = self.total_bytes + u64::from(size) - u64::from(self.sizes[at]);
             self.sizes[at] = size;
@@ -377,7 +381,7 @@ impl Individual {
                 if at < self.models.len() {
                     self.count_form(self.models[at].form(), Form::Young);
                     self.models[at] = SeriesModel::new(&self.setup.configs[feature]);
-                    self.measure(at);
+                    self.set_size(at, size_of::<SeriesModel>() as u32);
                 }
             }
         }

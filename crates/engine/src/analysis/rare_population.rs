@@ -34,6 +34,8 @@ pub(crate) struct RarePopulation {
     pub(crate) entities: Entities,
     /// Members that met a value, sorted.
     met_by: Vec<Vec<u32>>,
+    /// Members in `met_by` of all values.
+    met: usize,
     /// (partition, over) → member.
     members: PairTable,
     /// Member → how much it usually meets.
@@ -76,6 +78,7 @@ impl RarePopulation {
         Self {
             entities: Entities::new(false),
             met_by: Vec::new(),
+            met: 0,
             members: PairTable::default(),
             habits: Vec::new(),
             places: PairTable::default(),
@@ -85,6 +88,7 @@ impl RarePopulation {
 
     pub(crate) fn is_sound(&self) -> bool {
         self.met_by.len() <= self.entities.ids() as usize
+            && self.met == self.met_by.iter().map(Vec::len).sum::<usize>()
             && self.habits.len() == self.members.ids() as usize
             && self.partitions.len() == self.places.ids() as usize
     }
@@ -264,6 +268,7 @@ impl RarePopulation {
             let met_by = &mut self.met_by[value as usize];
             if let (Err(at), true) = (met_by.binary_search(&member), met_by.len() < MEMBERS_MAX) {
                 met_by.insert(at, member);
+                self.met += 1;
             }
         }
     }
@@ -272,6 +277,7 @@ impl RarePopulation {
     pub(crate) fn prune(&mut self, before: i64) {
         for value in self.entities.prune(before) {
             if let Some(met_by) = self.met_by.get_mut(value as usize) {
+                self.met -= met_by.len();
                 met_by.clear();
             }
         }
@@ -291,6 +297,7 @@ impl RarePopulation {
         for met_by in &mut self.met_by {
             met_by.retain(|member| idle.binary_search(member).is_err());
         }
+        self.met = self.met_by.iter().map(Vec::len).sum();
         idle.iter().for_each(|member| self.habits[*member as usize] = Habit::default());
     }
 
@@ -303,7 +310,7 @@ impl RarePopulation {
     }
 
     pub(crate) fn bytes(&self) -> u64 {
-        let sets: usize = self.met_by.iter().map(|met_by| 24 + 4 * met_by.len()).sum();
+        let sets = size_of::<Vec<u32>>() * self.met_by.len() + size_of::<u32>() * self.met;
         let members = self.members.ids() as usize * (PAIR_BYTES + size_of::<Habit>());
         (self.entities.bytes() + sets + members + self.partitions.len() * 1500) as u64
     }

@@ -188,3 +188,22 @@ fn any_number_of_threads_gives_the_same_bits() {
     assert!(one == play(2), "two threads");
     assert!(one == play(8), "eight threads");
 }
+
+#[test]
+fn what_is_forgotten_is_given_back() {
+    let mut config = config("64mb");
+    config["model_prune_window"] = "2h".into();
+    let mut run = Run::new(config);
+    let mut noise = Noise::new(7);
+    for at in 0..40 {
+        bucket(&mut run.analysis, at, 500, &mut noise, &mut run.out);
+    }
+    let many = stats(&run.analysis).model_bytes;
+    for at in 40..80 {
+        bucket(&mut run.analysis, at, 10, &mut noise, &mut run.out);
+    }
+    let few = stats(&run.analysis);
+    assert_eq!(few.total_partition_field_count, 10);
+    assert!(few.model_bytes - (64 << 10) < many / 8, "{many} {}", few.model_bytes);
+    assert_eq!(few.peak_model_bytes, many.max(few.peak_model_bytes));
+}
