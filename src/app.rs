@@ -10,6 +10,7 @@ use types::{Clock, TimestampMs};
 
 use crate::api;
 use crate::config::Config;
+use crate::tasks::Tasks;
 
 /// The one node's id, as answers show it.
 pub(crate) const NODE_ID: &str = "embedded";
@@ -28,7 +29,7 @@ struct Inner {
     gateway: Option<Gateway>,
     jobs: Jobs,
     started: TimestampMs,
-    tasks: AtomicU64,
+    tasks: Tasks,
     counters: Counters,
 }
 
@@ -63,7 +64,7 @@ impl App {
         let failed = |error: jobs::Error| StartError::Jobs(error.to_string());
         let jobs = Jobs::start(store, Arc::clone(&clock), job_options(&config)).await.map_err(failed)?;
         let gateway = open_gateway(&config)?;
-        let tasks = AtomicU64::new(0);
+        let tasks = Tasks::new(Arc::clone(&clock));
         Ok(Self(Arc::new(Inner {
             config,
             clock,
@@ -106,9 +107,9 @@ impl App {
         &self.0.jobs
     }
 
-    /// A number for a task that nobody has to wait for.
-    pub(crate) fn next_task(&self) -> u64 {
-        self.0.tasks.fetch_add(1, Ordering::Relaxed) + 1
+    /// Work that goes on without anybody waiting.
+    pub(crate) fn tasks(&self) -> &Tasks {
+        &self.0.tasks
     }
 
     pub(crate) fn started(&self) -> TimestampMs {
@@ -164,6 +165,7 @@ fn job_options(config: &Config) -> jobs::Options {
         node_name: config.node_name.clone(),
         transport_address: config.listen.to_string(),
         max_model_memory_limit: config.max_model_memory_limit,
+        memory_bytes: crate::machine::memory_bytes(),
         checkpoint_records: config.checkpoint_records,
         ..jobs::Options::default()
     }

@@ -5,9 +5,13 @@
 //! | [`cli`] | the commands |
 //! | [`config`] | the server's configuration |
 //! | [`app`] | the parts of a running server, put together |
+//! | `machine` | what the machine has |
+//! | `tasks` | work that goes on without anybody waiting |
 //! | [`api`] | the HTTP interface; the only code that knows HTTP |
 
 pub mod api;
 pub mod app;
 pub mod cli;
 pub mod config;
+mod machine;
+mod tasks;

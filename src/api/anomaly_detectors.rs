@@ -4,7 +4,7 @@ use axum::Json;
 use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
-use jobs::{CloseJob, DeleteJob, FlushJob};
+use jobs::{CloseJob, DeleteJob, FlushJob, ResetJob};
 use serde_json::{Value, json};
 use types::datafeed::DatafeedBody;
 use types::detector::Detector;
@@ -13,10 +13,10 @@ use types::{ErrorKind, JobBody, JobId};
 
 use super::error::ApiError;
 use super::extract::{EsJson, Named, Params, RawBody, UrlPath};
-use super::json_error;
 use super::listing::{MATCH, acknowledged, allow_no_match, listed, without_generated};
 use super::options::Options;
 use super::route::{Route, route};
+use super::{json_error, tasks};
 use crate::app::App;
 
 /// What an index expression of an embedded datafeed means.
@@ -147,19 +147,20 @@ async fn delete(
     let how = DeleteJob {
         force: params.flag("force", false)?,
         delete_user_annotations: params.flag("delete_user_annotations", false)?,
+        task_id: None,
     };
-    let wait = params.flag("wait_for_completion", true)?;
-    app.jobs().delete_job(&job_id, how).await?;
-    Ok(Json(done(&app, wait)))
-}
-
-/// A client that does not want to wait gets the id of a task, which is over by then.
-fn done(app: &App, wait: bool) -> Value {
-    if wait {
-        acknowledged()
-    } else {
-        json!({ "task": format!("{}:{}", crate::app::NODE_ID, app.next_task()) })
+    if params.flag("wait_for_completion", true)? {
+        app.jobs().delete_job(&job_id, how).await?;
+        return Ok(Json(acknowledged()));
     }
+    app.jobs().check_deletable(&job_id, how.force).await?;
+    let jobs = app.jobs().clone();
+    let description = format!("delete-job-{job_id}");
+    let number = app.tasks().spawn("cluster:admin/xpack/ml/job/delete", description, |number| async move {
+        let how = DeleteJob { task_id: Some(tasks::task_id(number)), ..how };
+        tasks::outcome(jobs.delete_job(&job_id, how).await)
+    });
+    Ok(Json(json!({ "task": tasks::task_id(number) })))
 }
 
 /// `GET /_ml/anomaly_detectors/_stats`
@@ -237,9 +238,20 @@ async fn reset(
     UrlPath(job_id): UrlPath<String>,
     params: Params,
 ) -> Result<Json<Value>, ApiError> {
-    let wait = params.flag("wait_for_completion", true)?;
-    app.jobs().reset_job(&job_id, params.flag("delete_user_annotations", false)?).await?;
-    Ok(Json(done(&app, wait)))
+    let how =
+        ResetJob { delete_user_annotations: params.flag("delete_user_annotations", false)?, task_id: None };
+    if params.flag("wait_for_completion", true)? {
+        app.jobs().reset_job(&job_id, how).await?;
+        return Ok(Json(acknowledged()));
+    }
+    app.jobs().check_resettable(&job_id).await?;
+    let jobs = app.jobs().clone();
+    let description = format!("reset-job-{job_id}");
+    let number = app.tasks().spawn("cluster:admin/xpack/ml/job/reset", description, |number| async move {
+        let how = ResetJob { task_id: Some(tasks::task_id(number)), ..how };
+        tasks::outcome(jobs.reset_job(&job_id, how).await)
+    });
+    Ok(Json(json!({ "task": tasks::task_id(number) })))
 }
 
 /// `POST /_ml/anomaly_detectors/{job_id}/_data`
@@ -275,6 +287,10 @@ async fn post_data(
 
 /// `POST /_ml/anomaly_detectors/_validate`
 async fn validate(State(app): State<App>, EsJson(body): EsJson<JobBody>) -> Result<Json<Value>, ApiError> {
+    if body.model_snapshot_id.is_some() {
+        // What only the server sets is no field of a job that somebody thinks of.
+        return Err(ApiError::x_content("[1:1] [job_details] unknown field [model_snapshot_id]"));
+    }
     let job_id = JobId::try_from(body.job_id.as_deref().unwrap_or("validated"))?;
     body.into_job(job_id, app.clock().now())?;
     Ok(Json(acknowledged()))

@@ -166,6 +166,19 @@ impl CatRequest {
     }
 }
 
+/// `5.1kb`
+pub(super) fn readable(bytes: u64) -> String {
+    let mut amount = bytes as f64;
+    for unit in ["b", "kb", "mb", "gb", "tb"] {
+        if amount < 1024.0 || unit == "tb" {
+            let tenths = (amount * 10.0).floor() / 10.0;
+            return format!("{tenths}{unit}");
+        }
+        amount /= 1024.0;
+    }
+    unreachable!("the last unit takes every amount")
+}
+
 fn sort_rows(columns: &[Column], rows: &mut [Vec<Option<String>>], key: &str) -> Result<(), ApiError> {
     let (name, descending) = match key.rsplit_once(':') {
         Some((name, "desc")) => (name, true),

@@ -113,6 +113,11 @@ impl ApiError {
         Self::new(ErrorKind::Internal, "internal error; the server's log says more")
     }
 
+    /// The object or text under `error`, for answers that tell of another request's failure.
+    pub(crate) fn into_error(self) -> Value {
+        self.0.error
+    }
+
     /// The HTTP status.
     #[cfg(test)]
     pub(crate) fn status(&self) -> u16 {

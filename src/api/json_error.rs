@@ -30,7 +30,9 @@ pub(crate) fn explain(bytes: &[u8], object: &str, error: &serde_json::Error) -> 
         };
         return ApiError::x_content(format!("[{line}:{column}] {what}{message}"));
     }
-    let place = Place::at(bytes, offset, object);
+    // The place of an error in the last value of all may be the end of the text, where nothing is open any more.
+    let end = bytes.iter().rposition(|byte| !byte.is_ascii_whitespace()).unwrap_or(0);
+    let place = Place::at(bytes, offset.min(end), object);
     if let Some((field, known)) = unknown_field(message) {
         let hint = nearest(field, &known).map_or_else(String::new, |near| format!(" did you mean [{near}]?"));
         return ApiError::x_content(format!(
@@ -61,7 +63,7 @@ fn unknown_field(message: &str) -> Option<(&str, Vec<&str>)> {
 }
 
 /// The known name that is at most two edits away.
-fn nearest<'a>(field: &str, known: &[&'a str]) -> Option<&'a str> {
+pub(super) fn nearest<'a>(field: &str, known: &[&'a str]) -> Option<&'a str> {
     let best = known.iter().map(|name| (edits(field, name), *name)).min()?;
     (best.0 <= 2 && best.0 < field.len()).then_some(best.1)
 }

@@ -56,5 +56,35 @@ pub(super) fn without_generated(items: &mut Value) {
                 object.shift_remove(name);
             }
         }
+        without_feed_defaults(item);
+        if let Some(feed) = item.get_mut("datafeed_config") {
+            without_feed_defaults(feed);
+        }
+        let detectors = item.pointer_mut("/analysis_config/detectors").and_then(Value::as_array_mut);
+        for detector in detectors.into_iter().flatten().filter_map(Value::as_object_mut) {
+            detector.shift_remove("detector_index");
+        }
+    }
+}
+
+/// What a datafeed has when nobody says anything is no part of what somebody said.
+fn without_feed_defaults(feed: &mut Value) {
+    let defaults = [
+        ("query", json!({ "match_all": { "boost": 1.0 } })),
+        ("scroll_size", json!(1000)),
+        ("chunking_config", json!({ "mode": "auto" })),
+        ("delayed_data_check_config", json!({ "enabled": true })),
+        (
+            "indices_options",
+            json!({ "expand_wildcards": ["open"], "ignore_unavailable": false, "allow_no_indices": true,
+                "ignore_throttled": true }),
+        ),
+    ];
+    let Some(feed) = feed.as_object_mut().filter(|feed| feed.contains_key("indices")) else { return };
+    feed.shift_remove("authorization");
+    for (name, default) in defaults {
+        if feed.get(name) == Some(&default) {
+            feed.shift_remove(name);
+        }
     }
 }

@@ -24,8 +24,11 @@ use super::elasticsearch::Passed;
 use super::error::ApiError;
 use super::extract::Params;
 use super::filter_path::FilterPath;
+use super::readable;
 use crate::app::App;
 
+/// By which clients know their requests again.
+static OPAQUE_ID: HeaderName = HeaderName::from_static("x-opaque-id");
 static PRODUCT: HeaderName = HeaderName::from_static("x-elastic-product");
 const VENDOR: &str = "application/vnd.elasticsearch+";
 
@@ -78,6 +81,7 @@ fn straighten(mut request: Request) -> Request {
 /// Adds what clients check before they read an answer, and counts the answers.
 async fn introduce(State(app): State<App>, request: Request, next: Next) -> Response {
     let media_type = media_type(request.headers());
+    let opaque_id = request.headers().get(&OPAQUE_ID).cloned();
     let limit_bytes = app.config().body_limit_bytes;
     let mut response = match &media_type {
         Ok(_) => next.run(request).await,
@@ -91,6 +95,9 @@ async fn introduce(State(app): State<App>, request: Request, next: Next) -> Resp
     }
     let headers = response.headers_mut();
     headers.insert(PRODUCT.clone(), HeaderValue::from_static("Elasticsearch"));
+    if let Some(id) = opaque_id {
+        headers.insert(OPAQUE_ID.clone(), id);
+    }
     if let Ok(Some(vendor)) = media_type
         && has_media_type(headers, "application/json")
     {
@@ -145,7 +152,7 @@ fn panicked(payload: Box<dyn Any + Send + 'static>) -> Response {
     ApiError::internal().into_response()
 }
 
-/// `filter_path` and `pretty`.
+/// `filter_path`, `pretty`, `human` and `error_trace`.
 async fn shape(request: Request, next: Next) -> Response {
     let params = match Params::of(request.uri()) {
         Ok(params) => params,
@@ -156,15 +163,29 @@ async fn shape(request: Request, next: Next) -> Response {
         Ok(pretty) => pretty,
         Err(error) => return error.into_response(),
     };
+    let (human, trace) = match (params.flag("human", false), params.flag("error_trace", false)) {
+        (Ok(human), Ok(trace)) => (human && request.uri().path().starts_with("/_ml/"), trace),
+        (Err(error), _) | (_, Err(error)) => return error.into_response(),
+    };
     let response = next.run(request).await;
+    let trace = trace && response.status().as_u16() >= 400;
     // The cluster has shaped its answer itself; it may be too long to be held here.
     let is_shaped = response.extensions().get::<Passed>().is_some();
-    if is_shaped || (filter.is_none() && !pretty) || !has_media_type(response.headers(), "application/json") {
+    if is_shaped
+        || (filter.is_none() && !pretty && !human && !trace)
+        || !has_media_type(response.headers(), "application/json")
+    {
         return response;
     }
     let (mut parts, body) = response.into_parts();
     let shaped = axum::body::to_bytes(body, usize::MAX).await.ok().and_then(|bytes| {
         let mut value: Value = serde_json::from_slice(&bytes).ok()?;
+        if human {
+            readable::add_times(&mut value);
+        }
+        if trace {
+            readable::add_trace(&mut value);
+        }
         if let Some(filter) = &filter {
             value = filter.apply(value);
         }

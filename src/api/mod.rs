@@ -6,7 +6,8 @@
 //! | [`error`], [`json_error`] | the only place with HTTP statuses and exception types |
 //! | [`extract`], [`options`], [`times`] | path, query, bodies, paging, times |
 //! | [`openapi`](mod@openapi) | the description of all routes |
-//! | [`manners`], [`filter_path`] | what all requests and answers have in common |
+//! | [`manners`], [`filter_path`], [`readable`] | what all requests and answers have in common |
+//! | [`deprecation`] | what is old in a request |
 //! | [`cat_table`] | the plain tables of `_cat` |
 //! | [`listing`] | forms of answers that resources share |
 //! | the rest | one file for each resource, named as in the address |
@@ -16,6 +17,7 @@ mod calendars;
 mod cat_ml;
 mod cat_table;
 mod datafeeds;
+mod deprecation;
 mod elasticsearch;
 mod error;
 mod extract;
@@ -28,12 +30,17 @@ mod json_error;
 mod listing;
 mod maintenance;
 mod manners;
+mod model_memory;
 mod model_snapshots;
 mod openapi;
 mod options;
+mod readable;
 mod results;
 mod route;
+mod tasks;
+mod text_structure;
 mod times;
+mod upgrade_mode;
 
 pub use openapi::openapi;
 pub(crate) use route::router;

@@ -11,6 +11,9 @@ use super::json_error;
 use super::times;
 use crate::app::App;
 
+/// Items that can be reached by paging.
+const WINDOW_MAX: i64 = 10_000;
+
 /// Parameters from the body or the query, not yet checked for unknown names.
 #[derive(Debug, Default)]
 pub(super) struct Options {
@@ -117,7 +120,10 @@ impl Options {
             }),
             None => self.number(name),
         };
-        Ok(Paging { from: number("from")?.unwrap_or(0), size: number("size")?.unwrap_or(size_default) })
+        let from = number("from")?.unwrap_or(0);
+        // What the client did not ask for is never too much.
+        let room = (WINDOW_MAX - from).clamp(0, WINDOW_MAX);
+        Ok(Paging { from, size: number("size")?.unwrap_or_else(|| size_default.min(room)) })
     }
 
     /// The same, if the client asks for a part at all.

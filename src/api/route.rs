@@ -5,6 +5,8 @@ use std::collections::BTreeMap;
 use axum::Router;
 use axum::extract::{Extension, MatchedPath, Request, State};
 use axum::handler::Handler;
+use axum::http::Method;
+use axum::http::header::ALLOW;
 use axum::middleware::{Next, from_fn};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{MethodFilter, MethodRouter, on};
@@ -13,8 +15,9 @@ use super::error::ApiError;
 use super::extract::Params;
 use super::manners::{self, AskedUri};
 use super::{
-    anomaly_detectors, calendars, cat_ml, datafeeds, elasticsearch, filters, forecasts, health, info,
-    maintenance, model_snapshots, openapi, results,
+    anomaly_detectors, calendars, cat_ml, datafeeds, deprecation, elasticsearch, filters, forecasts, health,
+    info, json_error, maintenance, model_memory, model_snapshots, openapi, results, tasks, text_structure,
+    upgrade_mode,
 };
 use crate::app::App;
 
@@ -78,13 +81,18 @@ async fn known_params(known: &'static [&'static str], request: Request, next: Ne
         Ok(params) => params,
         Err(error) => return error.into_response(),
     };
-    let is_known = |name: &str| {
-        known.iter().copied().chain([COMMON]).flat_map(|group| group.split(' ')).any(|known| known == name)
-    };
-    let unknown: Vec<String> =
-        params.names().filter(|name| !is_known(name)).map(|n| format!("[{n}]")).collect();
+    let known: Vec<&str> =
+        known.iter().copied().chain([COMMON]).flat_map(|group| group.split_whitespace()).collect();
+    let unknown: Vec<String> = params
+        .names()
+        .filter(|name| !known.contains(name))
+        .map(|name| format!("[{name}]{}", hint(name, &known)))
+        .collect();
     if unknown.is_empty() {
-        return next.run(request).await;
+        let warnings = deprecation::warnings(&request, &params);
+        let mut response = next.run(request).await;
+        deprecation::warn(response.headers_mut(), &warnings);
+        return response;
     }
     let plural = if unknown.len() > 1 { "s" } else { "" };
     let path = asked(&request).path().to_owned();
@@ -93,6 +101,12 @@ async fn known_params(known: &'static [&'static str], request: Request, next: Ne
         unknown.join(", ")
     ))
     .into_response()
+}
+
+/// ` -> did you mean [known]?`, if a known name is near.
+fn hint(unknown: &str, known: &[&str]) -> String {
+    let near = json_error::nearest(unknown, known);
+    near.map_or_else(String::new, |near| format!(" -> did you mean [{near}]?"))
 }
 
 pub(super) fn asked(request: &Request) -> axum::http::Uri {
@@ -116,10 +130,14 @@ fn table(with_documents: bool) -> Vec<Route> {
     routes.extend(forecasts::routes());
     routes.extend(health::routes());
     routes.extend(maintenance::routes());
+    routes.extend(model_memory::routes());
     routes.extend(model_snapshots::routes());
     routes.extend(openapi::routes());
     routes.extend(results::routes());
     routes.extend(info::routes());
+    routes.extend(tasks::routes());
+    routes.extend(text_structure::routes());
+    routes.extend(upgrade_mode::routes());
     routes.extend(if with_documents {
         elasticsearch::routes()
     } else {
@@ -172,8 +190,11 @@ pub(super) async fn no_handler(State(_): State<App>, request: Request) -> ApiErr
     ApiError::no_handler(&asked(&request).to_string(), request.method().as_str())
 }
 
-async fn wrong_method(Extension(methods): Extension<Methods>, request: Request) -> ApiError {
+async fn wrong_method(Extension(methods): Extension<Methods>, request: Request) -> Response {
     let path = request.extensions().get::<MatchedPath>().map(MatchedPath::as_str);
     let allowed = path.and_then(|path| methods.get(path)).map_or("", String::as_str);
-    ApiError::wrong_method(&asked(&request).to_string(), request.method().as_str(), allowed)
+    if request.method() == Method::OPTIONS {
+        return ([(ALLOW, allowed.replace(' ', ""))], "").into_response();
+    }
+    ApiError::wrong_method(&asked(&request).to_string(), request.method().as_str(), allowed).into_response()
 }

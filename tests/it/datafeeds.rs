@@ -145,7 +145,7 @@ PUT /_ml/datafeeds/f {"job_id":"k","indices":["i"],"scroll_sise":1}
 PUT /_ml/datafeeds/f {"job_id":"k","indices":["i"],"scroll_size":0}
   400 illegal_argument_exception: Invalid scroll_size value '0' in datafeed configuration
 PUT /_ml/datafeeds/f {"job_id":"k","indices":["i"],"frequency":"often"}
-  400 x_content_parse_exception: [1:50] [datafeed_config] failed to parse field [datafeed_config]
+  400 x_content_parse_exception: [1:50] [datafeed_config] failed to parse field [frequency]
 GET /_ml/datafeeds/zzz 
   404 resource_not_found_exception: No datafeed with id [zzz] exists
 GET /_ml/datafeeds/zzz/_stats 

@@ -109,7 +109,7 @@ POST /_ml/anomaly_detectors/j/_forecast {"max_model_memory":"1gb"}
 POST /_ml/anomaly_detectors/j/_forecast {"durasion":"1d"}
   400 x_content_parse_exception: [1:1] [forecast_job_request] unknown field [durasion]
 POST /_ml/anomaly_detectors/j/_forecast?durasion=1d 
-  400 illegal_argument_exception: request [/_ml/anomaly_detectors/j/_forecast] contains unrecognized parameter: [durasion]
+  400 illegal_argument_exception: request [/_ml/anomaly_detectors/j/_forecast] contains unrecognized parameter: [durasion] -> did you mean [duration]?
 POST /_ml/anomaly_detectors/j/_forecast?duration=1d 
   409 status_exception: Cannot perform requested action because job [j] is not open
 POST /_ml/anomaly_detectors/zzz/_forecast 

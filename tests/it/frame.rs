@@ -87,6 +87,25 @@ async fn answers_come_in_the_media_type_asked_for() {
 }
 
 #[tokio::test]
+async fn requests_are_known_again_and_methods_can_be_asked_for() {
+    let server = Server::start().await;
+    let request = Request::get("/").header("x-opaque-id", "mine").body(Body::empty()).unwrap();
+    assert_eq!(server.send(request).await.headers["x-opaque-id"], "mine");
+    let asked = server.call("OPTIONS", "/_ml/filters/x", "").await;
+    assert_eq!((asked.status.as_u16(), asked.headers["allow"].to_str().unwrap()), (200, "DELETE,GET,PUT"));
+    let head = server.call("HEAD", "/_ml/info", "").await;
+    assert_eq!((head.status.as_u16(), head.text.as_str()), (200, ""));
+    let warned = server.get("/_xpack/ml/info").await;
+    assert_eq!(
+        warned.headers["warning"],
+        format!(
+            "299 Elasticsearch-8.19.0-{} \"[GET /_xpack/ml/info] is deprecated! Use [GET /_ml/info] instead.\"",
+            "0".repeat(40)
+        )
+    );
+}
+
+#[tokio::test]
 async fn filter_path_and_pretty_shape_the_answer() {
     let server = Server::start().await;
     assert_eq!(server.get("/?filter_path=tagline").await.text, r#"{"tagline":"You Know, for Search"}"#);

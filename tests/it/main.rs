@@ -17,6 +17,7 @@ mod openapi;
 mod packaging;
 mod process;
 mod retention;
+mod scenarios;
 mod server;
 mod settings;
 mod stored_documents;

@@ -4,7 +4,7 @@ use serde::Serialize;
 use serde_json::{Value, json};
 use store::{BulkOp, indices};
 use types::datafeed::{Datafeed, DatafeedBody};
-use types::job::JobBody;
+use types::job::{JobBody, MEMORY_LIMIT_DEFAULT};
 use types::job_update::JobUpdate;
 use types::{DatafeedId, Job, JobId};
 
@@ -27,15 +27,36 @@ pub struct JobView {
     /// Its datafeed, if it has one.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub datafeed_config: Option<Datafeed>,
+    /// Is it being removed?
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub deleting: Option<bool>,
+}
+
+impl JobView {
+    fn new(job: Job, datafeed_config: Option<Datafeed>) -> Self {
+        let deleting = job.blocked.as_ref().filter(|blocked| blocked.reason == "delete").map(|_| true);
+        Self { job, datafeed_config, deleting }
+    }
 }
 
 /// How a job is removed.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub struct DeleteJob {
     /// Also when it is open or its datafeed runs.
     pub force: bool,
     /// Also what people have written about it.
     pub delete_user_annotations: bool,
+    /// The task that does it, shown while it is under way.
+    pub task_id: Option<String>,
+}
+
+/// How a job is made to forget what it has learnt.
+#[derive(Clone, Debug, Default)]
+pub struct ResetJob {
+    /// Also what people have written about it.
+    pub delete_user_annotations: bool,
+    /// The task that does it, shown while it is under way.
+    pub task_id: Option<String>,
 }
 
 impl Jobs {
@@ -58,9 +79,15 @@ impl Jobs {
             return Err(JobId::try_from("_all").map_or_else(Error::from, |id| Error::Exists(id.to_string())));
         }
         let feed_body = body.datafeed_config.take();
+        if let Some(limit) = self.inner.max_model_memory_limit().filter(|max| *max < MEMORY_LIMIT_DEFAULT) {
+            // What a job gets without asking is never refused.
+            let limits = body.analysis_limits.get_or_insert_default();
+            limits.model_memory_limit = limits.model_memory_limit.or(Some(limit));
+        }
         let job = body.into_job(JobId::try_from(job_id)?, self.inner.clock.now())?;
         let feed = feed_body.map(|body| embedded_feed(&job, body, indices_options)).transpose()?;
         self.check_memory_limit(&job)?;
+        self.check_filters(&job).await?;
         self.check_names(&job, true).await?;
         self.check_nothing_left(job_id).await?;
         self.check_mapping_clash(&job).await?;
@@ -81,7 +108,7 @@ impl Jobs {
             return Err(Error::Exists(format!("A datafeed with id [{}] already exists", feed.datafeed_id)));
         }
         self.inner.notifier.tell(job_id, Level::Info, "Job created").await;
-        Ok(JobView { job, datafeed_config: feed })
+        Ok(JobView::new(job, feed))
     }
 
     fn check_memory_limit(&self, job: &Job) -> Result<()> {
@@ -170,7 +197,7 @@ impl Jobs {
             .take(LISTED_MAX)
             .map(|job| {
                 let at = feeds.iter().position(|feed| feed.job_id == job.job_id);
-                JobView { datafeed_config: at.map(|at| feeds.swap_remove(at)), job }
+                JobView::new(job, at.map(|at| feeds.swap_remove(at)))
             })
             .collect();
         Ok(Listed { count, items })
@@ -191,6 +218,9 @@ impl Jobs {
         let (current, _) = self.inner.configs.job(job_id).await?;
         let changed = update.applied_to(&current)?;
         self.check_memory_limit(&changed)?;
+        if update.detectors.is_some() {
+            self.check_filters(&changed).await?;
+        }
         if update.groups.is_some() {
             self.check_names(&changed, false).await?;
         }
@@ -199,7 +229,7 @@ impl Jobs {
         }
         let job =
             self.inner.configs.update_job(job_id, |job| update.applied_to(job).map_err(Error::from)).await?;
-        if let Some(open) = open.filter(|job| job.state() == State::Opened) {
+        if let Some(open) = open.filter(|job| job.state() == State::Opened && !job.is_paused()) {
             open.ask(|reply| Command::Update { job: Box::new(job.clone()), reply }).await?;
             self.set_context_of(&open, &job).await?;
         }
@@ -214,7 +244,7 @@ impl Jobs {
         let message = format!("Job updated: [{}]", named.join(", "));
         self.inner.notifier.tell(job_id, Level::Info, message).await;
         let datafeed_config = self.inner.configs.feed_of(job_id).await?;
-        Ok(JobView { job, datafeed_config })
+        Ok(JobView::new(job, datafeed_config))
     }
 
     async fn check_not_below_usage(&self, job: &Job) -> Result<()> {
@@ -223,11 +253,32 @@ impl Jobs {
         let Some(limit) = job.analysis_limits.model_memory_limit.filter(|limit| limit.bytes() < used) else {
             return Ok(());
         };
-        let used_mb = used.div_ceil(1024 * 1024);
+        let used_mb = used / (1024 * 1024);
         Err(Error::argument(format!(
             "Invalid update value for analysis_limits: model_memory_limit cannot be decreased below current usage; \
              current usage [{used_mb}mb], update had [{limit}]"
         )))
+    }
+
+    /// Finds out whether a job may be removed, before the work begins.
+    ///
+    /// # Errors
+    /// When it does not exist, or is open and `force` is not set.
+    pub async fn check_deletable(&self, job_id: &str, force: bool) -> Result<()> {
+        self.deletable(job_id, force).await.map(drop)
+    }
+
+    async fn deletable(&self, job_id: &str, force: bool) -> Result<Job> {
+        let (job, _) = self.inner.configs.job(job_id).await?;
+        let state = self.inner.state(job_id);
+        if state != State::Closed && !force {
+            let word = serde_json::to_value(state).ok().and_then(|word| word.as_str().map(str::to_owned));
+            return Err(Error::Conflict(format!(
+                "Cannot delete job [{job_id}] because the job is {}",
+                word.unwrap_or_default()
+            )));
+        }
+        Ok(job)
     }
 
     /// Removes a job with its datafeed, results, states and aliases.
@@ -235,15 +286,8 @@ impl Jobs {
     /// # Errors
     /// When it does not exist, or is open and `force` is not set.
     pub async fn delete_job(&self, job_id: &str, options: DeleteJob) -> Result<()> {
-        let (job, _) = self.inner.configs.job(job_id).await?;
+        let job = self.deletable(job_id, options.force).await?;
         let state = self.inner.state(job_id);
-        if state != State::Closed && !options.force {
-            let word = serde_json::to_value(state).ok().and_then(|word| word.as_str().map(str::to_owned));
-            return Err(Error::Conflict(format!(
-                "Cannot delete job [{job_id}] because the job is {}",
-                word.unwrap_or_default()
-            )));
-        }
         if let Some(feed) = self.inner.configs.feed_of(job_id).await? {
             self.delete_datafeed(&feed.datafeed_id, options.force).await?;
         }
@@ -252,7 +296,7 @@ impl Jobs {
         }
         self.inner.notifier.tell(job_id, Level::Info, "Deleting job").await;
         self.inner.forecasts.stop(Some(job_id)).await;
-        self.block(job_id, Some("delete")).await?;
+        self.block(job_id, Some("delete"), options.task_id).await?;
         self.remove_data(&job, options.delete_user_annotations).await?;
         self.remove_results_index(&job).await?;
         self.remove_from_calendars(job_id).await?;
@@ -261,18 +305,31 @@ impl Jobs {
         Ok(())
     }
 
-    /// Forgets all that a closed job has learnt and found.
+    /// Finds out whether a job may be reset, before the work begins.
     ///
     /// # Errors
     /// When it does not exist or is not closed.
-    pub async fn reset_job(&self, job_id: &str, delete_user_annotations: bool) -> Result<()> {
+    pub async fn check_resettable(&self, job_id: &str) -> Result<()> {
+        self.resettable(job_id).await.map(drop)
+    }
+
+    async fn resettable(&self, job_id: &str) -> Result<Job> {
         let (job, _) = self.inner.configs.job(job_id).await?;
         if self.inner.state(job_id) != State::Closed {
             return Err(Error::Conflict("Can only reset a job when it is closed.".to_owned()));
         }
+        Ok(job)
+    }
+
+    /// Forgets all that a closed job has learnt and found.
+    ///
+    /// # Errors
+    /// When it does not exist or is not closed.
+    pub async fn reset_job(&self, job_id: &str, options: ResetJob) -> Result<()> {
+        let job = self.resettable(job_id).await?;
         self.inner.forecasts.stop(Some(job_id)).await;
-        self.block(job_id, Some("reset")).await?;
-        self.remove_data(&job, delete_user_annotations).await?;
+        self.block(job_id, Some("reset"), options.task_id).await?;
+        self.remove_data(&job, options.delete_user_annotations).await?;
         let clear = |job: &Job| {
             Ok(Job { model_snapshot_id: None, finished_time: None, blocked: None, ..job.clone() })
         };
@@ -281,8 +338,14 @@ impl Jobs {
         Ok(())
     }
 
-    pub(crate) async fn block(&self, job_id: &str, reason: Option<&str>) -> Result<()> {
-        let blocked = reason.map(|reason| types::job::Blocked { reason: reason.to_owned(), task_id: None });
+    pub(crate) async fn block(
+        &self,
+        job_id: &str,
+        reason: Option<&str>,
+        task_id: Option<String>,
+    ) -> Result<()> {
+        let blocked =
+            reason.map(|reason| types::job::Blocked { reason: reason.to_owned(), task_id: task_id.clone() });
         let set = |job: &Job| Ok(Job { blocked: blocked.clone(), ..job.clone() });
         self.inner.configs.update_job(job_id, set).await.map(drop)
     }
@@ -343,6 +406,11 @@ impl Jobs {
             let options = StopDatafeed { force, ..StopDatafeed::default() };
             self.stop_feeds(&datafeed_id, options, StopMode::KeepJobOpen).await?;
         }
+        if self.upgrade_mode()
+            && let Some(feed) = self.inner.configs.feed_of(job_id).await?
+        {
+            self.inner.configs.delete_feed_task(&feed.datafeed_id).await?;
+        }
         Ok(())
     }
 }
@@ -351,7 +419,7 @@ fn taken(job_id: &str) -> Error {
     Error::Exists(format!("The job cannot be created with the Id '{job_id}'. The Id is already used."))
 }
 
-fn in_gigabytes(size: types::ByteSize) -> String {
+pub(crate) fn in_gigabytes(size: types::ByteSize) -> String {
     let mebibytes = size.mebibytes();
     if mebibytes >= 1024 && mebibytes.is_multiple_of(1024) {
         format!("{}gb", mebibytes / 1024)

@@ -11,6 +11,7 @@ use crate::config_store::hits;
 use crate::feed::{FeedTimes, StopMode, preview_rows};
 use crate::open_job::State;
 use crate::service::{Jobs, Listed, Node};
+use crate::upgrade_mode::EXPLANATION;
 use crate::{Error, Result, expression};
 
 /// When a datafeed begins and ends.
@@ -203,7 +204,7 @@ impl Jobs {
     /// When it does not exist or runs, or a rule is broken.
     pub async fn update_datafeed(&self, datafeed_id: &str, body: DatafeedBody) -> Result<Datafeed> {
         let (feed, version) = self.inner.configs.feed(datafeed_id).await?;
-        if self.inner.feed_running(datafeed_id).is_some() {
+        if self.feed_is_started(datafeed_id).await? {
             return Err(Error::Conflict(format!(
                 "Cannot update datafeed [{datafeed_id}] while its status is started"
             )));
@@ -229,8 +230,21 @@ impl Jobs {
                 )));
             }
             running.stop(StopMode::KeepJobOpen).await;
+        } else if self.paused_feeds().await?.contains(datafeed_id) {
+            if !force {
+                return Err(Error::Conflict(format!(
+                    "Cannot delete datafeed [{datafeed_id}] while its status is started"
+                )));
+            }
+            self.inner.configs.delete_feed_task(datafeed_id).await?;
         }
         self.inner.configs.delete_feed(datafeed_id).await
+    }
+
+    /// Does it run, or would it if upgrade mode were not on?
+    async fn feed_is_started(&self, datafeed_id: &str) -> Result<bool> {
+        let running = self.inner.feed_running(datafeed_id).is_some();
+        Ok(running || self.paused_feeds().await?.contains(datafeed_id))
     }
 
     /// Starts a datafeed whose job is open.
@@ -240,6 +254,8 @@ impl Jobs {
     /// to read from.
     pub async fn start_datafeed(&self, datafeed_id: &str, start: StartDatafeed) -> Result<String> {
         let (feed, _) = self.inner.configs.feed(datafeed_id).await?;
+        self.refuse_in_upgrade_mode("start datafeeds")?;
+        self.check_allocation("start datafeed")?;
         if self.inner.feed_running(datafeed_id).is_some() {
             return Err(Error::Conflict(format!(
                 "cannot start datafeed [{datafeed_id}] because it has already been started"
@@ -334,6 +350,8 @@ impl Jobs {
         for feed in self.matching_feeds(expression, options.allow_no_match).await? {
             if let Some(running) = self.inner.feed_running(&feed.datafeed_id) {
                 running.stop(mode).await;
+            } else if self.upgrade_mode() {
+                self.inner.configs.delete_feed_task(&feed.datafeed_id).await?;
             }
         }
         Ok(())
@@ -394,7 +412,9 @@ impl Jobs {
         allow_no_match: bool,
     ) -> Result<Listed<DatafeedStats>> {
         let mut items = Vec::new();
+        let all_paused = self.paused_feeds().await?;
         for feed in self.matching_feeds(expression, allow_no_match).await? {
+            let paused = all_paused.contains(feed.datafeed_id.as_str());
             let running = self.inner.feed_running(&feed.datafeed_id);
             let timing_stats = match &running {
                 Some(running) => running.timing(),
@@ -402,9 +422,17 @@ impl Jobs {
             };
             items.push(DatafeedStats {
                 datafeed_id: feed.datafeed_id.to_string(),
-                state: running.as_ref().map_or("stopped", |running| running.state_word()).to_owned(),
+                state: match &running {
+                    Some(running) => running.state_word(),
+                    None if paused => "started",
+                    None => "stopped",
+                }
+                .to_owned(),
                 node: running.as_ref().map(|_| self.inner.node()),
-                assignment_explanation: running.as_ref().map(|_| String::new()),
+                assignment_explanation: match &running {
+                    Some(_) => Some(String::new()),
+                    None => paused.then(|| EXPLANATION.to_owned()),
+                },
                 timing_stats,
                 running_state: running.as_ref().map(|running| running.running_state()),
             });

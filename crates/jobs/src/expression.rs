@@ -36,7 +36,7 @@ pub(crate) fn matching<'a>(
 }
 
 /// Does a name match a pattern in which `*` stands for any text? `_all` matches every name.
-pub(crate) fn matches(pattern: &str, name: &str) -> bool {
+pub fn matches(pattern: &str, name: &str) -> bool {
     if pattern == "_all" {
         return true;
     }

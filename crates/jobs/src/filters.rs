@@ -106,6 +106,17 @@ impl Jobs {
         read(&id, found.ok_or_else(|| Error::UnknownFilter(filter_id.to_owned()))?.source)
     }
 
+    /// Do all filters exist that the rules of a job need?
+    ///
+    /// # Errors
+    /// When one does not.
+    pub(crate) async fn check_filters(&self, job: &Job) -> Result<()> {
+        for filter_id in filters_of(job) {
+            self.filter(&filter_id).await?;
+        }
+        Ok(())
+    }
+
     /// Changes a filter; open jobs that use it take the change at once.
     ///
     /// # Errors
@@ -154,7 +165,8 @@ impl Jobs {
     /// Gives open jobs their filters and events anew.
     pub(crate) async fn refresh_contexts(&self, concerns: impl Fn(&Job) -> bool) -> Result<()> {
         for job in self.inner.configs.jobs().await?.iter().filter(|job| concerns(job)) {
-            let open = self.inner.open_job(&job.job_id).filter(|open| open.state() == State::Opened);
+            let open = self.inner.open_job(&job.job_id);
+            let open = open.filter(|open| open.state() == State::Opened && !open.is_paused());
             if let Some(open) = open {
                 self.set_context_of(&open, job).await?;
             }

@@ -1,20 +1,24 @@
 //! Defaults and limits, as `_ml/info` shows them.
 
 use serde_json::{Value, json};
+use types::job::MEMORY_LIMIT_DEFAULT;
 
+use crate::anomaly_detectors::in_gigabytes;
 use crate::service::Jobs;
 
 impl Jobs {
     /// The body of `_ml/info`; `analyzer` is the default categorization analyzer.
     pub fn info(&self, analyzer: &Value) -> Value {
         let max = self.inner.max_model_memory_limit();
-        let default_limit = max.map_or(1024, |max| max.mebibytes().min(1024));
-        let shown = if default_limit == 1024 { "1gb".to_owned() } else { format!("{default_limit}mb") };
-        let mut limits = json!({});
+        let shown = in_gigabytes(max.map_or(MEMORY_LIMIT_DEFAULT, |max| max.min(MEMORY_LIMIT_DEFAULT)));
+        let machine_mb = self.inner.options.memory_bytes / (1024 * 1024);
+        let effective_mb = max.map_or(machine_mb, |max| max.mebibytes().min(machine_mb));
+        let mut limits = json!({
+            "effective_max_model_memory_limit": format!("{effective_mb}mb"),
+            "total_ml_memory": format!("{machine_mb}mb"),
+        });
         if let Some(max) = max {
-            limits["max_model_memory_limit"] = json!(max.to_string());
-            limits["effective_max_model_memory_limit"] = json!(max.to_string());
-            limits["total_ml_memory"] = json!(max.to_string());
+            limits["max_model_memory_limit"] = json!(in_gigabytes(max));
         }
         json!({
             "defaults": {
@@ -27,7 +31,7 @@ impl Jobs {
                 },
                 "datafeeds": {"scroll_size": 1000},
             },
-            "upgrade_mode": false,
+            "upgrade_mode": self.upgrade_mode(),
             "native_code": {"version": types::job::JOB_VERSION, "build_hash": "auspex"},
             "limits": limits,
         })

@@ -18,6 +18,8 @@
 //! | `snapshot_upgrades` | saved states of older versions, written anew |
 //! | `calendars`, `filters` | what the analysis must know besides its job |
 //! | `info`, `settings` | defaults and limits, and those that can be changed while the service runs |
+//! | `clearing` | removing everything at once |
+//! | `upgrade_mode` | everything pauses and goes on |
 //!
 //! Every answer is read through the store, so that what others write is seen. An open job belongs to one task; the rest of
 //! the service talks to it through a bounded queue.
@@ -26,6 +28,7 @@ mod annotations;
 mod anomaly_detectors;
 mod base64;
 mod calendars;
+mod clearing;
 mod config_store;
 mod datafeeds;
 mod error;
@@ -47,11 +50,13 @@ mod service;
 mod settings;
 mod snapshot_upgrades;
 mod stats;
+mod upgrade_mode;
 
-pub use anomaly_detectors::{DeleteJob, JobView};
+pub use anomaly_detectors::{DeleteJob, JobView, ResetJob};
 pub use calendars::EventsQuery;
 pub use datafeeds::{DatafeedStats, RunningState, SearchInterval, StartDatafeed, StopDatafeed};
 pub use error::{Error, Result};
+pub use expression::matches;
 pub use filters::FilterUpdate;
 pub use forecasts::{ForecastJob, ForecastsStats, Spread};
 pub use lifecycle::{CloseJob, FlushJob, Flushed, Opened};
@@ -60,7 +65,7 @@ pub use model_snapshots::{Revert, SnapshotUpdate, SnapshotsQuery};
 pub use notifications::Level;
 pub use open_job::State;
 pub use options::Options;
-pub use service::{Jobs, Listed, Node};
+pub use service::{Jobs, Listed, Node, Running};
 pub use settings::SettingsChange;
 pub use snapshot_upgrades::{Stage, UpgradeStats, Upgraded};
 pub use stats::JobStats;

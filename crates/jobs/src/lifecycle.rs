@@ -72,6 +72,8 @@ impl Jobs {
     /// When it does not exist, is open already, is being removed, or its state cannot be read.
     pub async fn open_job(&self, job_id: &str) -> Result<Opened> {
         let (job, _) = self.inner.configs.job(job_id).await?;
+        self.refuse_in_upgrade_mode("open jobs")?;
+        self.check_allocation("open job because no suitable nodes were found")?;
         if let Some(blocked) = &job.blocked {
             return Err(Error::Conflict(format!(
                 "Cannot open job [{job_id}] because it is executing [{}]",
@@ -79,7 +81,9 @@ impl Jobs {
             )));
         }
         self.open_as(job_id, self.inner.clock.now(), true).await?;
-        Ok(Opened { opened: true, node: self.inner.options.node_id.clone() })
+        let queued = self.inner.open_job(job_id).is_some_and(|job| job.is_paused());
+        let node = if queued { String::new() } else { self.inner.options.node_id.clone() };
+        Ok(Opened { opened: true, node })
     }
 
     /// Opens a job as of `open_time`, `fresh` or again after a restart; keeps note of it, so that it opens again after a crash.
@@ -133,6 +137,14 @@ impl Jobs {
         let job = inner.configs.update_job(job_id, clear).await?;
         let task = JobTask { task: "job".to_owned(), job_id: job_id.to_owned(), open_time };
         inner.configs.put_job_task(&task).await?;
+        let memory_bytes = inner.options.memory_bytes;
+        if job.allow_lazy_open && memory_bytes > 0 && job.model_memory_limit_bytes() > memory_bytes {
+            handle.queue(&format!(
+                "no node has the memory for the job's model_memory_limit [{}]",
+                job.analysis_limits.model_memory_limit.map_or_else(String::new, |limit| limit.to_string())
+            ));
+            return Ok(());
+        }
         let opening = Opening {
             store: Arc::clone(&inner.store),
             clock: Arc::clone(&inner.clock),
@@ -173,7 +185,9 @@ impl Jobs {
     /// Closes one job whose datafeed does not run.
     pub(crate) async fn close_one(&self, job_id: &str, force: bool) -> Result<()> {
         let Some(handle) = self.inner.open_job(job_id) else { return Ok(()) };
-        if force {
+        if handle.is_paused() {
+            // Its state was saved when it was paused.
+        } else if force {
             handle.killed.send_replace(true);
         } else {
             handle.wait_opened().await;
@@ -196,7 +210,7 @@ impl Jobs {
     pub(crate) async fn opened(&self, job_id: &str) -> Result<Arc<OpenJob>> {
         if let Some(job) = self.inner.open_job(job_id) {
             job.wait_opened().await;
-            if job.state() == State::Opened {
+            if job.state() == State::Opened && !job.is_paused() {
                 return Ok(job);
             }
         }

@@ -13,6 +13,8 @@ pub struct Options {
     pub transport_address: String,
     /// Jobs may not ask for more (`xpack.ml.max_model_memory_limit`).
     pub max_model_memory_limit: Option<ByteSize>,
+    /// Memory of the machine, shown in answers; zero when it is not known.
+    pub memory_bytes: u64,
     /// Records between two checkpoints, at most (more records of the same time may follow).
     pub checkpoint_records: u64,
     /// Milliseconds between two checkpoints of a job that takes data, at most.
@@ -34,6 +36,7 @@ impl Default for Options {
             node_name: "auspex".to_owned(),
             transport_address: "127.0.0.1:9300".to_owned(),
             max_model_memory_limit: None,
+            memory_bytes: 0,
             checkpoint_records: 2_000_000,
             checkpoint_interval_ms: 30_000,
             write_batch: 5_000,

@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use serde::Serialize;
 use store::{Store, indices};
-use types::{ByteSize, Clock};
+use types::{ByteSize, Clock, TimestampMs};
 
 use crate::config_store::ConfigStore;
 use crate::feed::RunningFeed;
@@ -14,6 +14,7 @@ use crate::notifications::{Level, Notifier};
 use crate::open_job::{Checkpoints, Command, DataLog, OpenJob, State};
 use crate::settings::Settings;
 use crate::snapshot_upgrades::Upgrades;
+use crate::upgrade_mode::UpgradeMode;
 use crate::{Options, Result};
 
 /// Jobs and datafeeds of this node. Cheap to clone.
@@ -34,6 +35,7 @@ pub(crate) struct Inner {
     pub(crate) settings: Settings,
     pub(crate) forecasts: Forecasts,
     pub(crate) upgrades: Upgrades,
+    pub(crate) upgrade_mode: UpgradeMode,
     open: Mutex<BTreeMap<String, Arc<OpenJob>>>,
     feeds: Mutex<BTreeMap<String, Arc<RunningFeed>>>,
 }
@@ -58,7 +60,38 @@ pub struct Node {
     pub attributes: BTreeMap<String, String>,
 }
 
+/// A job or datafeed that runs on this node.
+#[derive(Clone, Debug)]
+pub struct Running {
+    /// The same as long as it runs.
+    pub number: u64,
+    /// Its id.
+    pub id: String,
+    /// A datafeed, or else a job?
+    pub is_datafeed: bool,
+    /// Since when its job is open.
+    pub since: TimestampMs,
+}
+
 impl Jobs {
+    /// What runs: open jobs, then started datafeeds, each sorted by id.
+    pub fn running(&self) -> Vec<Running> {
+        let number = |name: String| 1_000_000 + u64::from(crc32fast::hash(name.as_bytes()));
+        let mut running = Vec::new();
+        for (id, job) in self.inner.open().iter().filter(|(_, job)| !job.is_paused()) {
+            let since = job.live().open_time;
+            let number = number(format!("job-{id}"));
+            running.push(Running { number, id: id.clone(), is_datafeed: false, since });
+        }
+        let feeds: Vec<_> = self.inner.feeds().clone().into_iter().collect();
+        for (id, feed) in feeds {
+            let since = self.inner.open_job(&feed.job_id).map_or(TimestampMs(0), |job| job.live().open_time);
+            let number = number(format!("datafeed-{id}"));
+            running.push(Running { number, id, is_datafeed: true, since });
+        }
+        running
+    }
+
     /// Makes the indices ready, opens the jobs that were open when the service ended, and starts their datafeeds. A job
     /// that cannot be opened is shown as failed and does not keep the service from starting.
     ///
@@ -85,17 +118,20 @@ impl Jobs {
                 settings: Settings::default(),
                 forecasts: Forecasts::default(),
                 upgrades: Upgrades::default(),
+                upgrade_mode: UpgradeMode::default(),
                 open: Mutex::default(),
                 feeds: Mutex::default(),
             }),
         };
         jobs.load_settings().await?;
-        jobs.resume().await?;
+        if !jobs.restore_upgrade_mode().await? {
+            jobs.resume().await?;
+        }
         jobs.keep_tidy();
         Ok(jobs)
     }
 
-    async fn resume(&self) -> Result<()> {
+    pub(crate) async fn resume(&self) -> Result<()> {
         let inner = &self.inner;
         self.fail_interrupted_forecasts().await?;
         for task in inner.configs.job_tasks().await? {
@@ -121,7 +157,7 @@ impl Jobs {
             feed.suspend().await;
         }
         let open: Vec<_> = self.inner.open().values().cloned().collect();
-        for job in open.iter().filter(|job| job.state() == State::Opened) {
+        for job in open.iter().filter(|job| job.state() == State::Opened && !job.is_paused()) {
             if let Err(error) = job.ask_last(|reply| Command::Suspend { reply }).await {
                 tracing::error!(job_id = job.job_id, %error, "no checkpoint at the end; the last one is used");
             }

@@ -4,6 +4,7 @@
 //! | --- | --- | --- |
 //! | `xpack.ml.max_model_memory_limit` | size in bytes, `0` for none | no job may ask for more; also the default's upper bound |
 //! | `xpack.ml.max_open_jobs` | 1 to 512, 512 by default | opening one job more is refused |
+//! | `cluster.persistent_tasks.allocation.enable` | `all`, `none` | with `none` no job opens and no datafeed starts |
 //! | `xpack.ml.nightly_maintenance_requests_per_second` | number, `-1` for no limit | accepted; see below |
 //! | `xpack.ml.max_machine_memory_percent`, `…use_auto_machine_memory_percent`, `…max_lazy_ml_nodes`, `…max_ml_node_size`, `…node_concurrent_job_allocations`, `…persist_results_max_retries`, `…process_connect_timeout`, `…allocated_processors_scale` | as in the original | accepted; there is one process on one node, which nothing of this applies to |
 //! | `logger.…`, `action.auto_create_index`, `action.destructive_requires_name` | text | accepted, so that set-up scripts run |
@@ -22,6 +23,7 @@ const DOCUMENT: &str = "cluster-settings";
 const MAX_MODEL_MEMORY_LIMIT: &str = "xpack.ml.max_model_memory_limit";
 const MAX_OPEN_JOBS: &str = "xpack.ml.max_open_jobs";
 const OPEN_JOBS_DEFAULT: usize = 512;
+const ALLOCATION: &str = "cluster.persistent_tasks.allocation.enable";
 
 /// Settings as flat names with their values as text.
 type Flat = BTreeMap<String, String>;
@@ -43,9 +45,14 @@ pub(crate) struct Settings {
 
 enum Kind {
     Size,
-    Count { least: i64, most: i64 },
+    Count {
+        least: i64,
+        most: i64,
+    },
     Number,
     Flag,
+    /// `all` or `none`.
+    Allocation,
     Text,
 }
 
@@ -53,6 +60,7 @@ enum Kind {
 fn kind(name: &str) -> Option<Kind> {
     Some(match name {
         MAX_MODEL_MEMORY_LIMIT | "xpack.ml.max_ml_node_size" => Kind::Size,
+        ALLOCATION => Kind::Allocation,
         MAX_OPEN_JOBS => Kind::Count { least: 1, most: 512 },
         "xpack.ml.max_machine_memory_percent" => Kind::Count { least: 5, most: 200 },
         "xpack.ml.max_lazy_ml_nodes" => Kind::Count { least: 0, most: i64::MAX },
@@ -133,6 +141,8 @@ fn check(group: &str, name: &str, value: Option<&str>) -> Result<()> {
         Kind::Number => value.parse::<f64>().map(drop).map_err(|_| failed("")),
         Kind::Flag if matches!(value, "true" | "false") => Ok(()),
         Kind::Flag => Err(failed(" as only [true] or [false] are allowed.")),
+        Kind::Allocation if matches!(value, "all" | "none") => Ok(()),
+        Kind::Allocation => Err(failed(" as only [all] or [none] are allowed.")),
         Kind::Text => Ok(()),
     }
 }
@@ -169,6 +179,22 @@ impl Settings {
 }
 
 impl Jobs {
+    /// The highest memory limit that a job may have; none when there is no bound.
+    pub fn max_model_memory_limit(&self) -> Option<ByteSize> {
+        self.inner.max_model_memory_limit()
+    }
+
+    /// Refuses what would begin to run while nothing may; `what` could not be done.
+    pub(crate) fn check_allocation(&self, what: &str) -> Result<()> {
+        match self.inner.settings.value(ALLOCATION).as_deref() {
+            Some("none") => Err(Error::TooManyRequests(format!(
+                "Could not {what}, allocation explanation [no persistent task assignments are allowed due to cluster \
+                 settings]"
+            ))),
+            _ => Ok(()),
+        }
+    }
+
     /// Applies a change, all of it or nothing, and keeps the persistent part.
     ///
     /// # Errors

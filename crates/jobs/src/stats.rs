@@ -1,10 +1,11 @@
 //! Statistics of jobs, from the running task or, when the job is closed, from the results' index.
 
 use serde::Serialize;
-use serde_json::json;
+use serde::de::DeserializeOwned;
+use serde_json::{Value, json};
 use store::{IndicesOptions, indices};
 use types::stats::{DataCounts, ModelSizeStats, TimingStats};
-use types::{Job, TimestampMs};
+use types::{Job, JobId, TimestampMs};
 
 use crate::Result;
 use crate::config_store::hits;
@@ -59,7 +60,9 @@ impl Jobs {
     async fn stats_of(&self, job: &Job) -> Result<JobStats> {
         let live = self.inner.open_job(&job.job_id).map(|open| open.live().clone());
         let live = live.filter(|live| live.state != State::Closed);
-        let running = live.as_ref().is_some_and(|live| matches!(live.state, State::Opened | State::Closing));
+        let running = live
+            .as_ref()
+            .is_some_and(|live| matches!(live.state, State::Opened | State::Closing) && !live.paused);
         let empty =
             || ModelSizeStats::empty(&job.job_id, job.model_memory_limit_bytes(), self.inner.clock.now());
         let mut stats = JobStats {
@@ -95,11 +98,9 @@ impl Jobs {
         for (id, mut source) in hits(&mut answer) {
             with_numeric_times(&mut source);
             if id.ends_with("_timing_stats") {
-                stats.timing_stats =
-                    serde_json::from_value(source).unwrap_or_else(|_| stats.timing_stats.clone());
+                stats.timing_stats = overlaid(&stats.timing_stats, source);
             } else {
-                stats.data_counts =
-                    serde_json::from_value(source).unwrap_or_else(|_| stats.data_counts.clone());
+                stats.data_counts = overlaid(&stats.data_counts, source);
             }
         }
         if let Some(sizes) = self.stored_size_stats(&job.job_id).await? {
@@ -113,11 +114,21 @@ impl Jobs {
         let query = json!({"bool": {"filter": [{"term": {"job_id": job_id}},
             {"term": {"result_type": "model_size_stats"}}]}});
         let body = json!({"query": query, "sort": [{"log_time": {"order": "desc"}}], "size": 1});
+        let empty = ModelSizeStats::empty(&JobId::try_from(job_id)?, 0, self.inner.clock.now());
         let alias = indices::results_read_alias(job_id);
         let mut answer = self.inner.store.search(&alias, &body, &IndicesOptions::lenient()).await?;
-        Ok(hits(&mut answer).into_iter().next().and_then(|(_, mut source)| {
+        Ok(hits(&mut answer).into_iter().next().map(|(_, mut source)| {
             with_numeric_times(&mut source);
-            serde_json::from_value(source).ok()
+            overlaid(&empty, source)
         }))
     }
+}
+
+/// A document that others wrote may lack fields: those of `base` stand in. A document that cannot be read is ignored.
+fn overlaid<T: Clone + Serialize + DeserializeOwned>(base: &T, document: Value) -> T {
+    let (Ok(Value::Object(mut fields)), Value::Object(found)) = (serde_json::to_value(base), document) else {
+        return base.clone();
+    };
+    fields.extend(found);
+    serde_json::from_value(Value::Object(fields)).unwrap_or_else(|_| base.clone())
 }

@@ -191,7 +191,7 @@ impl DatafeedBody {
         }
         if feed.aggregations.is_some() && !chosen_chunks && feed.chunking_config.mode == ChunkingMode::Auto {
             let span = histogram_interval_ms(feed.aggregations.as_ref())
-                .map(|ms| TimeSpan::from_millis(ms.saturating_mul(CHUNK_INTERVALS)));
+                .map(|ms| TimeSpan::in_millis(ms.saturating_mul(CHUNK_INTERVALS)));
             feed.chunking_config = ChunkingConfig {
                 mode: ChunkingMode::Manual,
                 time_span: Some(span.unwrap_or(TimeSpan::from_secs(10_800))),

@@ -5,11 +5,12 @@ use serde_json::Value;
 
 use crate::bytes::ByteSize;
 use crate::detector::{Detector, ML_CATEGORY};
-use crate::{Invalid, JobId, TimeSpan, TimestampMs, validate};
+use crate::{Invalid, JobId, TimeSpan, TimestampMs, categorization, validate};
 
 /// The version that jobs and snapshots carry, so that clients of 8.x accept them.
 pub const JOB_VERSION: &str = "8.19.0";
-const MEMORY_LIMIT_DEFAULT: ByteSize = ByteSize::from_mebibytes(1024);
+/// Memory of a job that does not say how much it may take.
+pub const MEMORY_LIMIT_DEFAULT: ByteSize = ByteSize::from_mebibytes(1024);
 const EXAMPLES_LIMIT_DEFAULT: u64 = 4;
 
 /// What is analysed and how.
@@ -68,7 +69,7 @@ pub struct PerPartitionCategorization {
 }
 
 /// Limits of the analysis.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct AnalysisLimits {
     /// Memory that the model may take.
@@ -241,7 +242,7 @@ impl JobBody {
         groups.sort();
         groups.dedup();
         let retention = self.model_snapshot_retention_days.unwrap_or(10);
-        let job = Job {
+        let mut job = Job {
             job_id,
             job_type: "anomaly_detector".to_owned(),
             job_version: JOB_VERSION.to_owned(),
@@ -272,6 +273,7 @@ impl JobBody {
             blocked: None,
         };
         validate::job(&job)?;
+        job.analysis_config.filters_to_analyzer();
         Ok(job)
     }
 
@@ -323,6 +325,13 @@ impl AnalysisConfig {
             let thirty_days = 30 * 86_400;
             let twenty_buckets = self.bucket_span.as_secs().saturating_mul(20);
             self.model_prune_window = Some(TimeSpan::from_secs(thirty_days.max(twenty_buckets)));
+        }
+    }
+
+    /// Filters are the old form of an analyzer that begins with replacements.
+    pub(crate) fn filters_to_analyzer(&mut self) {
+        if let Some(filters) = self.categorization_filters.take() {
+            self.categorization_analyzer = Some(categorization::analyzer_of_filters(&filters));
         }
     }
 

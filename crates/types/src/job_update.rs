@@ -5,7 +5,7 @@ use serde_json::Value;
 
 use crate::detector::DetectionRule;
 use crate::job::{AnalysisLimits, Job, ModelPlotConfig, PerPartitionCategorization};
-use crate::{Invalid, TimeSpan, validate};
+use crate::{Invalid, TimeSpan, categorization, validate};
 
 /// The body of a job update; what is absent stays as it is.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
@@ -76,7 +76,15 @@ impl JobUpdate {
         set_some(&mut job.background_persist_interval, &self.background_persist_interval);
         set_some(&mut job.results_retention_days, &self.results_retention_days);
         set_some(&mut job.custom_settings, &self.custom_settings);
-        set_some(&mut job.analysis_config.categorization_filters, &self.categorization_filters);
+        if let Some(filters) = &self.categorization_filters {
+            let config = &mut job.analysis_config;
+            // An analyzer that was made of filters makes room for the new ones.
+            config.categorization_analyzer = config
+                .categorization_analyzer
+                .take()
+                .filter(|analyzer| !categorization::is_of_filters(analyzer));
+            config.categorization_filters = Some(filters.clone());
+        }
         set_some(&mut job.analysis_config.model_prune_window, &self.model_prune_window);
         if let Some(days) = self.model_snapshot_retention_days {
             job.model_snapshot_retention_days = days;
@@ -87,6 +95,7 @@ impl JobUpdate {
         job.allow_lazy_open = self.allow_lazy_open.unwrap_or(job.allow_lazy_open);
         self.apply_per_partition(&mut job)?;
         validate::job(&job)?;
+        job.analysis_config.filters_to_analyzer();
         Ok(job)
     }
 

@@ -8,7 +8,9 @@
 //! | [`function`] | the detector functions and what each of them takes |
 //! | [`detector`] | detectors, custom rules |
 //! | [`job`] | job configuration: body, defaults, update |
+//! | [`memory_estimate`] | how much memory a job will need |
 //! | [`validate`] | the rules that a job must keep, with the messages that clients see |
+//! | [`categorization`] | the analyzer of jobs that do not choose one |
 //! | [`datafeed`] | datafeed configuration |
 //! | [`results`] | bucket, record, influencer, model plot, category definition, with document ids |
 //! | [`stats`] | data counts, model size, timing |
@@ -18,6 +20,7 @@
 
 pub mod bytes;
 pub mod calendar;
+pub mod categorization;
 pub mod datafeed;
 pub mod detector;
 pub mod error;
@@ -25,6 +28,7 @@ pub mod function;
 pub mod id;
 pub mod job;
 pub mod job_update;
+pub mod memory_estimate;
 pub mod results;
 pub mod snapshot;
 pub mod stats;

@@ -108,6 +108,11 @@ impl TimeSpan {
         }
     }
 
+    /// A span that is printed in milliseconds, however long it is.
+    pub const fn in_millis(millis: i64) -> Self {
+        Self { amount: millis, unit: Unit::Millis }
+    }
+
     fn nanos(self) -> i128 {
         let factor = UNITS.iter().find(|(_, unit, _)| *unit == self.unit).map_or(1, |(_, _, nanos)| *nanos);
         i128::from(self.amount) * i128::from(factor)

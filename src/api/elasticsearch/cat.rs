@@ -6,7 +6,7 @@ use axum::response::Response;
 
 use super::ask;
 use super::params::{EXPAND, expand_with};
-use crate::api::cat_table::{CAT_PARAMS, CatRequest, Column};
+use crate::api::cat_table::{CAT_PARAMS, CatRequest, Column, readable};
 use crate::api::error::ApiError;
 use crate::api::extract::{Params, UrlPath};
 use crate::api::route::{Route, route};
@@ -111,19 +111,6 @@ async fn list_indices(
 
 fn cell(text: &str) -> Option<String> {
     Some(text.to_owned())
-}
-
-/// `5.1kb`
-fn readable(bytes: u64) -> String {
-    let mut amount = bytes as f64;
-    for unit in ["b", "kb", "mb", "gb", "tb"] {
-        if amount < 1024.0 || unit == "tb" {
-            let tenths = (amount * 10.0).floor() / 10.0;
-            return format!("{tenths}{unit}");
-        }
-        amount /= 1024.0;
-    }
-    unreachable!("the last unit takes every amount")
 }
 
 /// `GET /_cat/aliases`

@@ -1,4 +1,4 @@
-//! What clients ask about the server before they use it: root, health, nodes, licence, settings.
+//! What clients ask about the server before they use it: root, health, nodes, settings.
 
 use axum::Json;
 use axum::extract::State;
@@ -40,14 +40,6 @@ pub(super) fn routes() -> Vec<Route> {
         route("GET", "/_nodes", "The one node", &["timeout flat_settings"], nodes),
         route("GET", "/_nodes/{node}", "The one node", &["timeout flat_settings"], nodes),
         route("GET", "/_nodes/{node}/{metric}", "The one node", &["timeout flat_settings"], nodes),
-        route("GET", "/_license", "All features are free", &["local accept_enterprise"], license),
-        route(
-            "GET",
-            "/_xpack",
-            "Which features there are",
-            &["categories accept_enterprise master_timeout"],
-            xpack,
-        ),
         route("GET", "/_cluster/state", "The part of the cluster's state that clients read", &[WAIT], state),
     ]
 }
@@ -138,35 +130,6 @@ async fn nodes(State(app): State<App>) -> Json<Value> {
                 "http": { "publish_address": address.to_string() },
             }
         },
-    }))
-}
-
-/// `GET /_license`
-async fn license(State(_): State<App>) -> Json<Value> {
-    Json(json!({
-        "license": {
-            "status": "active",
-            "uid": "00000000-0000-0000-0000-000000000000",
-            "type": "basic",
-            "issue_date": "2026-01-01T00:00:00.000Z",
-            "issue_date_in_millis": 1_767_225_600_000_i64,
-            "max_nodes": 1000,
-            "issued_to": "auspex",
-            "issuer": "auspex",
-            "start_date_in_millis": -1,
-        }
-    }))
-}
-
-/// `GET /_xpack`
-async fn xpack(State(_): State<App>) -> Json<Value> {
-    let on = json!({ "available": true, "enabled": true });
-    let off = json!({ "available": false, "enabled": false });
-    Json(json!({
-        "build": {},
-        "license": { "uid": "00000000-0000-0000-0000-000000000000", "type": "basic", "mode": "basic", "status": "active" },
-        "features": { "ml": on, "security": off, "watcher": off, "ilm": off },
-        "tagline": "You know, for X",
     }))
 }
 

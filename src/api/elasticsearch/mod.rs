@@ -6,7 +6,7 @@
 //! | [`search`](mod@search) | searches, counts, scrolls, points in time |
 //! | [`by_query`] | deleting and updating what matches |
 //! | [`indices`], [`aliases`], [`templates`] | indices and what belongs to them |
-//! | [`cluster`], [`cat`] | what clients ask about the server |
+//! | [`cluster`], [`features`], [`cat`] | what clients ask about the server |
 //! | [`passed`] | with a cluster: its own answer to all of that |
 
 mod aliases;
@@ -15,6 +15,7 @@ mod by_query;
 mod cat;
 mod cluster;
 mod documents;
+mod features;
 mod indices;
 mod params;
 mod passed;
@@ -41,6 +42,7 @@ pub(super) fn routes() -> Vec<Route> {
     routes.extend(cat::routes());
     routes.extend(cluster::routes());
     routes.extend(documents::routes());
+    routes.extend(features::routes());
     routes.extend(indices::routes());
     routes.extend(search::routes());
     routes.extend(templates::routes());

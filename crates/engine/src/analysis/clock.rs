@@ -46,6 +46,11 @@ impl BucketClock {
         self.open_s.filter(|_| self.has_begun).map(|open| open.saturating_mul(1000))
     }
 
+    /// Start of the oldest open bucket, in milliseconds.
+    pub(crate) fn open_ms(&self) -> Option<i64> {
+        self.open_s.map(|open| open.saturating_mul(1000))
+    }
+
     /// Start of the bucket of a time.
     pub(crate) fn bucket_of(&self, time_ms: i64) -> i64 {
         // The first and last bucket of the number range have no room for their ends.

@@ -173,6 +173,12 @@ impl Analysis {
         self.pipeline.clock.closed_until_ms()
     }
 
+    /// Where a flush has come to: as [`Analysis::last_finalized_bucket_end_ms`], but the start of the open bucket also
+    /// while no bucket is final.
+    pub fn flushed_until_ms(&self) -> Option<i64> {
+        self.pipeline.clock.open_ms()
+    }
+
     /// Time of the newest record.
     pub fn latest_record_ms(&self) -> Option<i64> {
         self.pipeline.clock.latest_ms()

@@ -33,8 +33,10 @@ pub(crate) struct Live {
     pub(crate) counts: DataCounts,
     pub(crate) size_stats: Option<ModelSizeStats>,
     pub(crate) timing: TimingStats,
-    /// Why it failed.
+    /// Why it failed, or why it is paused.
     pub(crate) failure: String,
+    /// It counts as open, but no task runs.
+    pub(crate) paused: bool,
 }
 
 /// Rows of a datafeed.
@@ -147,6 +149,7 @@ impl OpenJob {
             size_stats: None,
             timing: TimingStats { job_id: job_id.to_owned(), ..TimingStats::default() },
             failure: String::new(),
+            paused: false,
         };
         Self {
             job_id: job_id.to_owned(),
@@ -187,6 +190,31 @@ impl OpenJob {
         }
         *self.commands.lock().unwrap_or_else(PoisonError::into_inner) = None;
         self.opened.send_replace(true);
+    }
+
+    /// Counts as open from now on, though its task has ended.
+    pub(crate) fn pause(&self, why: &str) {
+        self.rest(State::Opened, why);
+    }
+
+    /// Waits for a node that can take it.
+    pub(crate) fn queue(&self, why: &str) {
+        self.rest(State::Opening, why);
+    }
+
+    fn rest(&self, state: State, why: &str) {
+        {
+            let mut live = self.live();
+            live.state = state;
+            live.paused = true;
+            live.failure = why.to_owned();
+        }
+        *self.commands.lock().unwrap_or_else(PoisonError::into_inner) = None;
+        self.opened.send_replace(true);
+    }
+
+    pub(crate) fn is_paused(&self) -> bool {
+        self.live().paused
     }
 
     fn sender(&self) -> Result<mpsc::Sender<Command>> {

@@ -264,7 +264,7 @@ impl Task {
         self.writer.drain().await?;
         let alias = indices::results_write_alias(&self.job.job_id);
         patiently(self.options.store_attempts, || self.store.refresh(&alias)).await?;
-        Ok(self.worker()?.model.last_finalized_bucket_end_ms())
+        Ok(self.worker()?.model.flushed_until_ms())
     }
 
     /// Rows of a datafeed since the last checkpoint come again after a crash, and would come after what is in the log: a

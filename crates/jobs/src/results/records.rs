@@ -98,7 +98,7 @@ impl Jobs {
                 "Both [category_id, page] are specified; they cannot be used together",
             ));
         }
-        let mut search = Search::of("category_definition")
+        let mut search = Search::having("category_id")
             .sorted("category_id", false)
             .paged(query.paging.unwrap_or_default().checked()?);
         if let Some(id) = query.category_id {
