@@ -156,3 +156,66 @@ async fn a_damaged_checkpoint_gives_way_to_the_newest_snapshot() {
     let refused = server.call("POST", "/_ml/anomaly_detectors/j/_open", "").await;
     assert_eq!(refused.status, 500, "{}", refused.text);
 }
+
+#[tokio::test]
+async fn what_others_wrote_can_be_gone_back_to() {
+    let server = Server::start().await;
+    server.call("PUT", "/_ml/anomaly_detectors/j", JOB).await;
+    for (id, document) in [
+        (
+            "j_data_counts",
+            json!({"job_id": "j", "processed_record_count": 10, "bucket_count": 2,
+            "latest_record_timestamp": "2016-06-02T00:00:00Z"}),
+        ),
+        (
+            "j_model_snapshot_first",
+            json!({"job_id": "j", "timestamp": "2016-06-01T00:00:00Z", "snapshot_id": "first",
+            "latest_record_time_stamp": "2016-06-01T00:00:00Z", "latest_result_time_stamp": "2016-06-01T00:00:00Z",
+            "model_size_stats": {"job_id": "j", "model_bytes": 7},
+            "quantiles": {"job_id": "j", "timestamp": 1_464_739_200_000_i64, "quantile_state": "quantiles-1"}}),
+        ),
+        (
+            "j_bucket_1464739200000_3600",
+            json!({"job_id": "j", "result_type": "bucket", "timestamp": "2016-06-01T00:00:00Z"}),
+        ),
+        (
+            "j_bucket_1464825600000_3600",
+            json!({"job_id": "j", "result_type": "bucket", "timestamp": "2016-06-02T00:00:00Z"}),
+        ),
+        (
+            "j_model_forecast_request_stats_f",
+            json!({"job_id": "j", "result_type": "model_forecast_request_stats",
+            "forecast_id": "f", "timestamp": "2016-06-02T00:00:00Z", "processing_time_ms": 1.5}),
+        ),
+    ] {
+        server.call("PUT", &format!("/.ml-anomalies-j/_doc/{id}?refresh=true"), &document.to_string()).await;
+    }
+    let mut transcript = Transcript::new(&server);
+    let stats = "/_ml/anomaly_detectors/j/_stats?filter_path=jobs.data_counts.processed_record_count,jobs.data_counts.latest_record_timestamp,jobs.forecasts_stats.total";
+    transcript.ask("GET", stats, "").await;
+    let revert = format!("{SNAPSHOTS}/first/_revert?delete_intervening_results=true");
+    transcript.ask("POST", &revert, "").await;
+    transcript.ask("GET", stats, "").await;
+    transcript.ask("GET", "/.ml-state-write/_source/j_quantiles", "").await;
+    transcript
+        .ask("GET", "/_ml/anomaly_detectors/j/results/buckets?filter_path=count,buckets.timestamp", "")
+        .await;
+    transcript.ask("GET", "/_ml/anomaly_detectors/j?filter_path=jobs.model_snapshot_id", "").await;
+    transcript.ask("POST", "/_ml/anomaly_detectors/j/_open", "").await;
+    insta::assert_snapshot!(transcript.end(), @r#"
+GET /_ml/anomaly_detectors/j/_stats?filter_path=jobs.data_counts.processed_record_count,jobs.data_counts.latest_record_timestamp,jobs.forecasts_stats.total
+  200 {"jobs":[{"data_counts":{"processed_record_count":10,"latest_record_timestamp":1464825600000},"forecasts_stats":{"total":1}}]}
+POST /_ml/anomaly_detectors/j/model_snapshots/first/_revert?delete_intervening_results=true
+  200 {"model":{"job_id":"j","min_version":"6.4.0","timestamp":1464739200000,"snapshot_id":"first","snapshot_doc_count":0,"model_size_stats":{"job_id":"j","result_type":"model_size_stats","model_bytes":7,"peak_model_bytes":0,"model_bytes_exceeded":0,"model_bytes_memory_limit":0,"total_by_field_count":0,"total_over_field_count":0,"total_partition_field_count":0,"bucket_allocation_failures_count":0,"memory_status":"ok","assignment_memory_basis":"model_memory_limit","categorized_doc_count":0,"total_category_count":0,"frequent_category_count":0,"rare_category_count":0,"dead_category_count":0,"failed_category_count":0,"categorization_status":"ok","log_time":0},"latest_record_time_stamp":1464739200000,"latest_result_time_stamp":1464739200000,"retain":false}}
+GET /_ml/anomaly_detectors/j/_stats?filter_path=jobs.data_counts.processed_record_count,jobs.data_counts.latest_record_timestamp,jobs.forecasts_stats.total
+  200 {"jobs":[{"data_counts":{"processed_record_count":10,"latest_record_timestamp":1464739200000},"forecasts_stats":{"total":0}}]}
+GET /.ml-state-write/_source/j_quantiles
+  200 {"job_id":"j","timestamp":1464739200000,"quantile_state":"quantiles-1"}
+GET /_ml/anomaly_detectors/j/results/buckets?filter_path=count,buckets.timestamp
+  200 {"count":1,"buckets":[{"timestamp":1464739200000}]}
+GET /_ml/anomaly_detectors/j?filter_path=jobs.model_snapshot_id
+  200 {"jobs":[{"model_snapshot_id":"first"}]}
+POST /_ml/anomaly_detectors/j/_open
+  200 {"opened":true,"node":"embedded"}
+"#);
+}

@@ -216,7 +216,10 @@ impl Jobs {
         let job_id = &job.job_id;
         let now = self.inner.clock.now();
         let current = self.inner.checkpoints.pointer(job_id).await?.map(|(pointer, _)| pointer);
-        let current = current.unwrap_or_else(|| Pointer::blank(job_id, now));
+        let current = match current {
+            Some(pointer) => pointer,
+            None => Pointer::first(&self.inner.store, job_id, now).await?,
+        };
         let span_ms = job.analysis_config.bucket_span.as_millis();
         let final_end = snapshot.latest_result_time_stamp.map(|TimestampMs(ms)| ms + span_ms);
         let mut counts = current.counts.clone();

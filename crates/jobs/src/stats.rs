@@ -1,9 +1,11 @@
 //! Statistics of jobs, from the running task or, when the job is closed, from the results' index.
 
+use std::sync::Arc;
+
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
-use store::{IndicesOptions, indices};
+use store::{IndicesOptions, Store, indices};
 use types::stats::{DataCounts, ModelSizeStats, TimingStats};
 use types::{Job, JobId, TimestampMs};
 
@@ -91,18 +93,9 @@ impl Jobs {
     }
 
     async fn stored_stats(&self, job: &Job, stats: &mut JobStats) -> Result<()> {
-        let alias = indices::results_read_alias(&job.job_id);
-        let ids = [DataCounts::doc_id(&job.job_id), format!("{}_timing_stats", job.job_id)];
-        let body = json!({"query": {"ids": {"values": ids}}, "size": 2});
-        let mut answer = self.inner.store.search(&alias, &body, &IndicesOptions::lenient()).await?;
-        for (id, mut source) in hits(&mut answer) {
-            with_numeric_times(&mut source);
-            if id.ends_with("_timing_stats") {
-                stats.timing_stats = overlaid(&stats.timing_stats, source);
-            } else {
-                stats.data_counts = overlaid(&stats.data_counts, source);
-            }
-        }
+        let (counts, timing) = stored_counts(&self.inner.store, &job.job_id).await?;
+        stats.data_counts = counts.unwrap_or_else(|| stats.data_counts.clone());
+        stats.timing_stats = timing.unwrap_or_else(|| stats.timing_stats.clone());
         if let Some(sizes) = self.stored_size_stats(&job.job_id).await? {
             stats.model_size_stats = sizes;
         }
@@ -131,4 +124,26 @@ fn overlaid<T: Clone + Serialize + DeserializeOwned>(base: &T, document: Value) 
     };
     fields.extend(found);
     serde_json::from_value(Value::Object(fields)).unwrap_or_else(|_| base.clone())
+}
+
+/// The counts and times of a job as its documents have them. None where there is no document.
+pub(crate) async fn stored_counts(
+    store: &Arc<dyn Store>,
+    job_id: &JobId,
+) -> Result<(Option<DataCounts>, Option<TimingStats>)> {
+    let alias = indices::results_read_alias(job_id);
+    let ids = [DataCounts::doc_id(job_id), format!("{job_id}_timing_stats")];
+    let body = json!({"query": {"ids": {"values": ids}}, "size": 2});
+    let mut answer = store.search(&alias, &body, &IndicesOptions::lenient()).await?;
+    let no_timing = TimingStats { job_id: job_id.to_string(), ..TimingStats::default() };
+    let (mut counts, mut timing) = (None, None);
+    for (id, mut source) in hits(&mut answer) {
+        with_numeric_times(&mut source);
+        if id.ends_with("_timing_stats") {
+            timing = Some(overlaid(&no_timing, source));
+        } else {
+            counts = Some(overlaid(&DataCounts::new(job_id), source));
+        }
+    }
+    Ok((counts, timing))
 }

@@ -7,6 +7,7 @@ use crate::{JobId, TimestampMs};
 
 /// What became of the records; cumulative over the job's life.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
 #[expect(missing_docs, reason = "named as in the API")]
 pub struct DataCounts {
     pub job_id: String,
@@ -73,32 +74,51 @@ pub enum CategorizationStatus {
     Warn,
 }
 
-/// Size of the model and of what is in it.
+/// Size of the model and of what is in it. What a stored document lacks is zero.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[expect(missing_docs, reason = "named as in the API")]
 pub struct ModelSizeStats {
     pub job_id: JobId,
+    #[serde(default = "model_size_stats")]
     pub result_type: ResultType,
+    #[serde(default)]
     pub model_bytes: u64,
+    #[serde(default)]
     pub peak_model_bytes: u64,
+    #[serde(default)]
     pub model_bytes_exceeded: u64,
+    #[serde(default)]
     pub model_bytes_memory_limit: u64,
     /// What the model takes when it is written out; known once it was.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub output_memory_allocator_bytes: Option<u64>,
+    #[serde(default)]
     pub total_by_field_count: u64,
+    #[serde(default)]
     pub total_over_field_count: u64,
+    #[serde(default)]
     pub total_partition_field_count: u64,
+    #[serde(default)]
     pub bucket_allocation_failures_count: u64,
+    #[serde(default)]
     pub memory_status: MemoryStatus,
+    #[serde(default = "memory_limit_basis")]
     pub assignment_memory_basis: String,
+    #[serde(default)]
     pub categorized_doc_count: u64,
+    #[serde(default)]
     pub total_category_count: u64,
+    #[serde(default)]
     pub frequent_category_count: u64,
+    #[serde(default)]
     pub rare_category_count: u64,
+    #[serde(default)]
     pub dead_category_count: u64,
+    #[serde(default)]
     pub failed_category_count: u64,
+    #[serde(default)]
     pub categorization_status: CategorizationStatus,
+    #[serde(default)]
     pub log_time: TimestampMs,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub timestamp: Option<TimestampMs>,
@@ -113,6 +133,14 @@ pub struct ModelSizeStats {
 #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde asks for a reference")]
 fn is_zero(number: &u64) -> bool {
     *number == 0
+}
+
+fn model_size_stats() -> ResultType {
+    ResultType::ModelSizeStats
+}
+
+fn memory_limit_basis() -> String {
+    "model_memory_limit".to_owned()
 }
 
 impl ModelSizeStats {
@@ -131,7 +159,7 @@ impl ModelSizeStats {
             total_partition_field_count: 0,
             bucket_allocation_failures_count: 0,
             memory_status: MemoryStatus::Ok,
-            assignment_memory_basis: "model_memory_limit".to_owned(),
+            assignment_memory_basis: memory_limit_basis(),
             categorized_doc_count: 0,
             total_category_count: 0,
             frequent_category_count: 0,
@@ -154,6 +182,7 @@ impl ModelSizeStats {
 
 /// How long buckets took, in milliseconds.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
 #[expect(missing_docs, reason = "named as in the API")]
 pub struct TimingStats {
     pub job_id: String,
@@ -187,5 +216,23 @@ impl TimingStats {
         self.exponential_average_bucket_processing_time_ms = Some(average);
         self.exponential_average_bucket_processing_time_per_hour_ms =
             average * 3600.0 / bucket_span_s.max(1) as f64;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    #[test]
+    fn documents_of_others_may_lack_most_of_it() {
+        let sizes: ModelSizeStats = serde_json::from_value(json!({"job_id": "j", "model_bytes": 5})).unwrap();
+        let job_id = JobId::try_from("j").unwrap();
+        let empty = ModelSizeStats::empty(&job_id, 0, TimestampMs(0));
+        assert_eq!(sizes, ModelSizeStats { model_bytes: 5, ..empty });
+        let counts: DataCounts = serde_json::from_value(json!({"job_id": "j", "input_bytes": 7})).unwrap();
+        assert_eq!(counts, DataCounts { input_bytes: 7, ..DataCounts::new(&job_id) });
+        let timing: TimingStats = serde_json::from_value(json!({"job_id": "j", "bucket_count": 3})).unwrap();
+        assert_eq!(timing.bucket_count, 3);
     }
 }

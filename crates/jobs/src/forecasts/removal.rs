@@ -5,7 +5,7 @@ use store::{IndicesOptions, indices};
 
 use super::documents::{RequestStats, Status};
 use super::running::write_stats;
-use crate::config_store::{hits, read};
+use crate::config_store::hits;
 use crate::results::with_numeric_times;
 use crate::service::Jobs;
 use crate::{Error, Result, expression};
@@ -105,12 +105,12 @@ impl Jobs {
         filters.extend(job_id.map(|job_id| json!({"term": {"job_id": job_id}})));
         let body = json!({"query": {"bool": {"filter": filters}}, "size": LISTED_MAX});
         let mut answer = self.inner.store.search(index, &body, &IndicesOptions::lenient()).await?;
-        hits(&mut answer)
+        Ok(hits(&mut answer)
             .into_iter()
-            .map(|(id, mut source): (String, Value)| {
+            .filter_map(|(_, mut source): (String, Value)| {
                 with_numeric_times(&mut source);
-                read(&id, source)
+                RequestStats::read(&source)
             })
-            .collect()
+            .collect())
     }
 }

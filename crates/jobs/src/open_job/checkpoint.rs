@@ -13,6 +13,7 @@ use types::{JobId, TimestampMs};
 
 use super::writer::{patiently, write_all};
 use crate::config_store::{read, to_json};
+use crate::stats::stored_counts;
 use crate::{Error, Result, base64};
 
 /// Bytes of state in one document.
@@ -60,7 +61,7 @@ pub(crate) struct Pointer {
 
 impl Pointer {
     /// Of a job that has seen nothing.
-    pub(crate) fn blank(job_id: &JobId, now: TimestampMs) -> Self {
+    fn blank(job_id: &JobId, now: TimestampMs) -> Self {
         Self {
             job_id: job_id.clone(),
             epoch: 0,
@@ -75,6 +76,17 @@ impl Pointer {
             clean: true,
             written_at: now,
         }
+    }
+
+    /// Of a job without a checkpoint, which may have come with counts of its own.
+    pub(crate) async fn first(store: &Arc<dyn Store>, job_id: &JobId, now: TimestampMs) -> Result<Self> {
+        let blank = Self::blank(job_id, now);
+        let (counts, timing) = stored_counts(store, job_id).await?;
+        Ok(Self {
+            counts: counts.unwrap_or_else(|| blank.counts.clone()),
+            timing: timing.unwrap_or_else(|| blank.timing.clone()),
+            ..blank
+        })
     }
 
     pub(crate) fn doc_id(job_id: &str) -> String {

@@ -42,7 +42,7 @@ impl Opening {
         let found = checkpoints.pointer(&self.job.job_id).await?;
         let (mut pointer, expected) = match found {
             Some((pointer, version)) => (pointer, Some(version)),
-            None => (Pointer::blank(&self.job.job_id, self.clock.now()), None),
+            None => (Pointer::first(&self.store, &self.job.job_id, self.clock.now()).await?, None),
         };
         if !pointer.clean {
             self.remove_later(&pointer).await?;
