@@ -215,3 +215,21 @@ DELETE /_ml/anomaly_detectors/j/_forecast
   409 status_exception: Forecast(s) [f] for job [j] needs to be either FAILED or FINISHED to be deleted
 "#);
 }
+
+#[tokio::test]
+async fn a_job_can_be_deleted_while_it_is_forecast() {
+    let server = fed().await;
+    let long = begin(&server, r#"{"duration":"3650d"}"#).await;
+    let refused = server.call("DELETE", &format!("{FORECAST}/{long}"), "").await;
+    assert_eq!(
+        refused.failure(),
+        format!(
+            "409 status_exception: Forecast(s) [{long}] for job [j] needs to be either FAILED or FINISHED to be deleted"
+        )
+    );
+    let deleted = server.call("DELETE", "/_ml/anomaly_detectors/j?force=true", "").await;
+    assert_eq!((deleted.status.as_u16(), deleted.json()), (200, json!({"acknowledged": true})));
+    let left = server.get("/.ml-anomalies-*/_count?q=job_id:j").await.json();
+    assert_eq!(left["count"], 0, "{left}");
+    assert_eq!(server.call("PUT", "/_ml/anomaly_detectors/j", JOB).await.status, 200);
+}
