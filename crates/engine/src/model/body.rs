@@ -6,9 +6,10 @@ use super::change::{self, RECENT};
 use super::config::{ModelConfig, Side, ValueKind};
 use super::outcome::{Change, Outcome, Prediction, Sample};
 use super::predict::{Expectation, Predictor};
+use super::range::Range;
 use super::shape::Shape;
 use super::trend::Trend;
-use super::verdict::{Refractory, join};
+use super::verdict::{Refractory, emphasise, join};
 use super::views::{
     ACTIVITY, CALIBRATED, CONTEXT, RANGE, SHAPE, SPIKE, STEP, Surprise, VIEWS, Views, WINDOW_1, WINDOW_2,
 };
@@ -58,6 +59,7 @@ pub(super) struct Body {
     /// Range of the values so far, and of the slow residuals since the season in use was found.
     range: Range,
     residual_range: Range,
+    window_range: Range,
     previous: f64,
     activity: f64,
     weight: f64,
@@ -96,6 +98,7 @@ impl Body {
             last_s: i64::MIN,
             range: Range::default(),
             residual_range: Range::default(),
+            window_range: Range::default(),
             previous: 0.0,
             activity: 0.0,
             weight: 0.0,
@@ -128,6 +131,8 @@ impl Body {
         let floor = self.floor(cfg, sample.value);
         let r = self.residuals(x, &expected, floor, trust);
         let surprise = self.judge_and_learn(cfg, x, sample.value, &expected, &r, trust);
+        let beyond = self.beyond_records(cfg, &expected, &r);
+        self.learn_ranges(x, &r);
         let scale = self.views.scale(CONTEXT).max(floor);
         self.predictor.learn(cfg, time, x, r.slow, scale, floor);
         let change = self.adapt(cfg, time, x, &expected, scale);
@@ -139,7 +144,7 @@ impl Body {
         let raw = (joined.all + cfg.rate_shift).max(0.0) * warmth;
         let buckets = self.buckets_since_last(cfg, time);
         self.last_s = time;
-        let score = self.refractory.step(cfg, raw, buckets);
+        let score = emphasise(cfg, self.refractory.step(cfg, raw, buckets), beyond);
         if count.is_multiple_of(INTERVAL_EVERY) {
             self.refresh_interval(floor);
         }
@@ -236,6 +241,27 @@ impl Body {
         Residuals { slow, fast, floor }
     }
 
+    /// By how many doublings this slow residual, or the mean of the last ones, exceeds the records of the past, which begins
+    /// with the season in use.
+    fn beyond_records(&self, cfg: &ModelConfig, e: &Expectation, r: &Residuals) -> f64 {
+        let period = if e.strength > 0.0 { e.period_s as f64 / cfg.bucket_span_s } else { 0.0 };
+        let enough = period.max(cfg.tuning.warm);
+        let least = 0.5 * r.floor;
+        let single = self.residual_range.doublings(enough, r.slow, self.views.scale(CONTEXT), least);
+        let scale = self.views.scale(WINDOW_1);
+        single.max(self.window_range.doublings(enough, self.window_mean(), scale, least))
+    }
+
+    fn window_mean(&self) -> f64 {
+        sum(&self.residuals[LONG - SHORT..]) / SHORT as f64
+    }
+
+    fn learn_ranges(&mut self, x: f64, r: &Residuals) {
+        self.range.learn(x);
+        self.residual_range.learn(r.slow);
+        self.window_range.learn(self.window_mean());
+    }
+
     /// Asks every view and lets it learn. Windows take the present residual before they are judged.
     fn judge_and_learn(
         &mut self,
@@ -281,8 +307,6 @@ impl Body {
             }
         }
         out[RANGE].bits *= trust;
-        self.range.learn(x);
-        self.residual_range.learn(r.slow);
         self.ask(cfg, &mut out, STEP, (x - self.previous) * trust, floor, None);
         self.previous = x;
         let u = (x - self.predictor.mean()) / self.predictor.sd().max(1e-9 * value.abs()).max(1e-250);
@@ -340,6 +364,7 @@ impl Body {
             self.season_s = season;
             self.trend = Trend::default();
             self.residual_range = Range::default();
+            self.window_range = Range::default();
             // The scale is that of another predictor's residuals; the shape of their distribution stays.
             let ratio = (e.error / self.predictor_error).clamp(0.01, 100.0);
             if ratio.is_finite() {
@@ -397,35 +422,6 @@ impl Body {
 
 fn sum(values: &[f32]) -> f64 {
     values.iter().map(|v| f64::from(*v)).sum()
-}
-
-/// Smallest and largest of a number of values.
-#[derive(Clone, Copy, Debug, Default, Serialize, Deserialize)]
-pub(super) struct Range {
-    lowest: f64,
-    highest: f64,
-    count: u32,
-}
-
-impl Range {
-    pub(super) fn learn(&mut self, x: f64) {
-        if self.count == 0 {
-            (self.lowest, self.highest) = (x, x);
-        }
-        self.count = self.count.saturating_add(1);
-        self.lowest = self.lowest.min(x);
-        self.highest = self.highest.max(x);
-    }
-
-    /// How far `x` lies outside, on a logarithmic scale; nothing before there are enough values.
-    pub(super) fn excess(&self, enough: f64, x: f64, floor: f64) -> Surprise {
-        let out = if x > self.highest { x - self.highest } else { (x - self.lowest).min(0.0) };
-        if out == 0.0 || f64::from(self.count) <= enough {
-            return Surprise::default();
-        }
-        let range = (self.highest - self.lowest).max(floor);
-        Surprise::of_range(out, 3.0 * (1.0 + 10.0 * out.abs() / range).log10())
-    }
 }
 
 /// Surprises that count for the side asked for. The step back after a dip is no rise: spike and step count only as

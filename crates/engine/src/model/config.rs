@@ -69,6 +69,10 @@ pub struct Tuning {
     pub range_periods: f64,
     /// Share with which the range of a season's residuals counts.
     pub range_residual: f64,
+    /// Surprise added to an anomaly for each doubling by which a residual exceeds the records of the past.
+    pub record_weight: f64,
+    /// Surprise from which on records add to it; in full one above.
+    pub record_from: f64,
     /// Exponent of the norm that joins the views.
     pub norm: f64,
     /// Change of the views' weights by the strength of the season: spike, context, step.
@@ -87,7 +91,7 @@ impl Default for Tuning {
             level_memory: 300.0,
             scale_memory: 2000.0,
             fast_memory: 4.0,
-            season_gain: 0.1,
+            season_gain: 0.07,
             season_pays: 0.8,
             day_bins: 288,
             week_bins: 336,
@@ -101,6 +105,8 @@ impl Default for Tuning {
             weights: [0.85, 0.8, 1.0, 1.1, 1.25, 0.8, 0.6, 1.9],
             range_periods: 2.0,
             range_residual: 1.0,
+            record_weight: 1.5,
+            record_from: 4.5,
             norm: 2.25,
             gating: [0.5, 1.0, 1.0],
             rate: 1.2,

@@ -11,6 +11,7 @@ mod config;
 mod form;
 mod outcome;
 mod predict;
+mod range;
 mod season;
 mod series;
 mod shape;

@@ -44,6 +44,13 @@ pub(super) fn join(cfg: &ModelConfig, surprise: &[f64; VIEWS], strength: f64) ->
     Joined { all: root(single + multi), single: root(single), multi: root(multi) }
 }
 
+/// The views' tails are cautious: a hundred times the usual size is little more surprising than ten times. What is an
+/// anomaly already counts more for each doubling by which it exceeds the series' records.
+pub(super) fn emphasise(cfg: &ModelConfig, s: f64, doublings: f64) -> f64 {
+    let t = &cfg.tuning;
+    s + (s - t.record_from).clamp(0.0, 1.0) * t.record_weight * doublings
+}
+
 fn power_of(v: f64, exponent: f64) -> f64 {
     // The usual exponent needs no logarithm.
     if exponent == 2.25 { v * v * v.sqrt().sqrt() } else { v.powf(exponent) }

@@ -13,11 +13,11 @@ const QUIET_POWER: i32 = 5;
 const RECORD_SCORE_MIN: f64 = 2.0;
 /// From a score of 50 on, what is missing to 100 halves with each such step of S. The views are calibrated so that hardly a
 /// clean bucket comes that far: beyond 50 the scale can rise faster than below it.
-const MAJOR_STEP: f64 = 1.5;
+const MAJOR_STEP: f64 = 0.8;
 /// What `quiet` is for buckets of half an hour.
 const HALF_HOUR_QUIET: f64 = 3.182;
 /// Weight of the number of series against a single record.
-const CROWD_WEIGHT: f64 = 0.4;
+const CROWD_WEIGHT: f64 = 0.25;
 
 /// The scale for one bucket span.
 #[derive(Clone, Copy, Debug)]
