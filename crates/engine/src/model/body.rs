@@ -8,6 +8,7 @@ use super::outcome::{Change, Outcome, Prediction, Sample};
 use super::predict::{Expectation, Predictor};
 use super::range::Range;
 use super::shape::Shape;
+use super::spread::Spread;
 use super::trend::Trend;
 use super::verdict::{Refractory, emphasise, join};
 use super::views::{
@@ -44,6 +45,7 @@ pub(super) struct Body {
     shape: Shape,
     refractory: Refractory,
     trend: Trend,
+    spread: Spread,
     /// Slow residuals, newest at `at`.
     residuals: [f32; LONG],
     /// Sizes of fast residuals.
@@ -88,6 +90,7 @@ impl Body {
             shape: Shape::new(),
             refractory: Refractory::new(),
             trend: Trend::default(),
+            spread: Spread::default(),
             residuals: [0.0; LONG],
             sizes: [0.0; SHORT],
             values: [0.0; RECENT],
@@ -136,6 +139,7 @@ impl Body {
         let scale = self.views.scale(CONTEXT).max(floor);
         self.predictor.learn(cfg, time, x, r.slow, scale, floor);
         let change = self.adapt(cfg, time, x, &expected, scale);
+        let change = change.or_else(|| self.adapt_spread(cfg, time, &r));
 
         let sided = one_sided(cfg.side, &surprise, &r);
         let joined = join(cfg, &sided, expected.strength);
@@ -247,9 +251,21 @@ impl Body {
         let period = if e.strength > 0.0 { e.period_s as f64 / cfg.bucket_span_s } else { 0.0 };
         let enough = period.max(cfg.tuning.warm);
         let least = 0.5 * r.floor;
-        let single = self.residual_range.doublings(enough, r.slow, self.views.scale(CONTEXT), least);
+        let single = self.residual_range.doublings(
+            enough,
+            r.slow,
+            self.views.scale(CONTEXT),
+            least,
+            cfg.tuning.record_own,
+        );
         let scale = self.views.scale(WINDOW_1);
-        single.max(self.window_range.doublings(enough, self.window_mean(), scale, least))
+        single.max(self.window_range.doublings(
+            enough,
+            self.window_mean(),
+            scale,
+            least,
+            cfg.tuning.record_own,
+        ))
     }
 
     fn window_mean(&self) -> f64 {
@@ -363,6 +379,7 @@ impl Body {
         if turn.is_some() {
             self.season_s = season;
             self.trend = Trend::default();
+            self.spread = Spread::default();
             self.residual_range = Range::default();
             self.window_range = Range::default();
             // The scale is that of another predictor's residuals; the shape of their distribution stays.
@@ -393,6 +410,23 @@ impl Body {
         change::apply(cfg, &mut self.predictor, change);
         if let Change::LevelShift { magnitude } = change {
             self.trend.shift(magnitude);
+        }
+        Some(change)
+    }
+
+    /// Notes the size of the residual; a lasting change of variance is applied to the scales of all residuals.
+    fn adapt_spread(&mut self, cfg: &ModelConfig, time: i64, r: &Residuals) -> Option<Change> {
+        let change = self.spread.learn(cfg, r.fast.abs(), 0.1 * r.floor)?;
+        if time.saturating_sub(self.first_s) < (cfg.tuning.settled * 86_400.0) as i64 {
+            return None;
+        }
+        // More noise is learnt by the scales in their own time: it may be the beginning of something. Less is taken over
+        // at once, or what follows would go unseen.
+        if let Change::Variance { factor } = change
+            && factor < 1.0
+        {
+            self.views.rescale_all(factor);
+            self.activity += fast_ln(factor);
         }
         Some(change)
     }

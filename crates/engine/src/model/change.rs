@@ -14,7 +14,7 @@ pub(super) const RECENT: usize = 24;
 const RUN: u32 = 24;
 
 /// Least gain of the criterion: odds of about e^10 for the change.
-const GAIN: f64 = 20.0;
+pub(super) const GAIN: f64 = 20.0;
 
 /// Daylight saving moves patterns by an hour.
 const HOUR_S: i64 = 3600;

@@ -73,6 +73,8 @@ pub struct Tuning {
     pub record_weight: f64,
     /// Surprise from which on records add to it; in full one above.
     pub record_from: f64,
+    /// Share of the largest residual of the same side that counts as its record.
+    pub record_own: f64,
     /// Exponent of the norm that joins the views.
     pub norm: f64,
     /// Change of the views' weights by the strength of the season: spike, context, step.
@@ -107,6 +109,7 @@ impl Default for Tuning {
             range_residual: 1.0,
             record_weight: 1.5,
             record_from: 4.5,
+            record_own: 0.7,
             norm: 2.25,
             gating: [0.5, 1.0, 1.0],
             rate: 1.2,

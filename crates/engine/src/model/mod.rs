@@ -16,6 +16,7 @@ mod season;
 mod series;
 mod shape;
 mod sketch;
+mod spread;
 mod trend;
 mod verdict;
 mod views;

@@ -1,7 +1,8 @@
 //! The smallest model: a level, a scale, and the history of residuals on both sides. It sees what no season explains,
 //! and nothing that only a window or a season shows.
 
-use super::body::{Range, probability};
+use super::body::probability;
+use super::range::Range;
 use super::config::{ModelConfig, Side, ValueKind};
 use super::outcome::{Outcome, Prediction, Sample};
 use super::verdict::{Refractory, join};

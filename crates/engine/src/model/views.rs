@@ -107,6 +107,13 @@ impl Views {
         }
     }
 
+    /// Multiplies the scales of all residuals, after their variance has changed.
+    pub(super) fn rescale_all(&mut self, factor: f64) {
+        for view in [SPIKE, CONTEXT, WINDOW_1, WINDOW_2, STEP] {
+            self.scales[view].multiply(factor);
+        }
+    }
+
     /// Whether residuals near zero are rarer than a single mode would have them.
     pub(super) fn has_empty_middle(&self, view: usize) -> bool {
         const NEAR: f64 = 0.37;

@@ -6,6 +6,7 @@ mod forecast;
 mod functions;
 mod memory;
 mod properties;
+mod quality;
 mod rules;
 mod scores;
 mod support;

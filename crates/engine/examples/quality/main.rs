@@ -1,0 +1,121 @@
+//! Tables of detection quality: `quality calibration|alarms|reaction|context DIR…|planted CSV…`, as Markdown.
+#![allow(clippy::print_stdout, reason = "a measuring tool")]
+
+mod clean;
+mod context;
+mod planted;
+mod reaction;
+mod simulate;
+
+use clean::calibrate;
+use reaction::{Event, react};
+use simulate::FAMILIES;
+use std::error::Error;
+use std::path::Path;
+
+/// Sizes of the events, in the unit that each has.
+const EVENTS: [(Event, &str, &[f64]); 10] = [
+    (Event::Spike, "spike, one bucket (σ)", &[4.0, 6.0, 8.0, 12.0, 20.0]),
+    (Event::Dip, "dip, two buckets (σ)", &[4.0, 6.0, 8.0, 12.0, 20.0]),
+    (Event::LevelShift, "level shift (σ)", &[2.0, 4.0, 8.0, 20.0]),
+    (Event::Trend, "trend for a week (σ a day)", &[1.0, 3.0, 6.0]),
+    (Event::Variance, "noise times", &[0.3, 1.5, 2.0, 3.0, 5.0]),
+    (Event::Silence, "count of 100 is zero (hours)", &[0.25, 1.0, 24.0]),
+    (Event::Gap, "metric without values (hours)", &[1.0, 24.0, 72.0]),
+    (Event::ClockChange, "pattern an hour later (amplitude, σ)", &[5.0, 10.0, 30.0]),
+    (Event::NewSeason, "new daily pattern (amplitude, σ)", &[2.0, 4.0, 10.0]),
+    (Event::BornLate, "born late, spike of 12 σ (hours after)", &[6.0, 12.0, 24.0, 72.0, 120.0]),
+];
+
+fn main() -> Result<(), Box<dyn Error>> {
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    match (arguments.first().map(String::as_str), &arguments[arguments.len().min(1)..]) {
+        (Some("calibration"), _) => calibration(30, 60),
+        (Some("alarms"), _) => alarms(),
+        (Some("reaction"), _) => reactions(20),
+        (Some("context"), folders) if !folders.is_empty() => contexts(folders)?,
+        (Some("planted"), files) if !files.is_empty() => plants(files)?,
+        _ => return Err("usage: quality calibration|alarms|reaction|context DIR…|planted CSV…".into()),
+    }
+    Ok(())
+}
+
+fn calibration(series: u64, days: i64) {
+    println!(
+        "| clean series | KS distance | p ≤ .01 | p ≤ .001 | p ≤ .0001 | ≥ 50 | ≥ 75 |\n|---|---|---|---|---|---|---|"
+    );
+    for family in &FAMILIES {
+        let c = calibrate(family, series, days);
+        let [a, b, d] = c.tails;
+        println!(
+            "| {} | {:.3} | {a:.4} | {b:.5} | {d:.6} | {:.2} | {:.2} |",
+            family.name, c.distance, c.alarms[0], c.alarms[1]
+        );
+    }
+}
+
+/// A thousand series, of all families alike.
+fn alarms() {
+    let series = 1000 / FAMILIES.len() as u64 + 1;
+    let (mut major, mut critical) = (0.0, 0.0);
+    for family in &FAMILIES {
+        let c = calibrate(family, series, 60);
+        major += c.alarms[0] / FAMILIES.len() as f64;
+        critical += c.alarms[1] / FAMILIES.len() as f64;
+    }
+    let count = series * FAMILIES.len() as u64;
+    println!(
+        "{count} clean series of 60 days, per series and month: {major:.3} buckets ≥ 50, {critical:.3} ≥ 75"
+    );
+}
+
+fn reactions(series: u64) {
+    println!("| event | size | seen | median delay, buckets | alarms after | announced | adapted, hours |");
+    println!("|---|---|---|---|---|---|---|");
+    for (event, name, sizes) in EVENTS {
+        for size in sizes {
+            let r = react(event, *size, series);
+            let delay = r.median_delay().map_or_else(|| "–".to_owned(), |d| d.to_string());
+            let adapted = r.slowest_h().map_or_else(|| "not all".to_owned(), |h| format!("{h:.0}"));
+            println!(
+                "| {name} | {size} | {} of {} | {delay} | {:.1} | {} | {adapted} |",
+                r.found,
+                r.series,
+                r.mean_alarms(),
+                r.announced
+            );
+        }
+    }
+}
+
+fn contexts(folders: &[String]) -> Result<(), Box<dyn Error>> {
+    let mut curves = Vec::new();
+    for folder in folders {
+        curves.extend(context::curves(Path::new(folder))?);
+    }
+    let names: Vec<&str> = curves.iter().map(|curve| curve.name.as_str()).collect();
+    println!("curves: {}", names.join(", "));
+    let (threshold, table) = context::judge(&curves, 10);
+    println!("one false alarm a month at S = {threshold:.2}\n\n| kind | size | found |\n|---|---|---|");
+    for row in &table {
+        let share = row.found as f64 / row.of.max(1) as f64;
+        println!("| {} | {} | {} of {} ({share:.2}) |", row.kind, row.size, row.found, row.of);
+    }
+    let (found, of) = table.iter().fold((0, 0), |(f, o), row| (f + row.found, o + row.of));
+    println!("| all | | {found} of {of} ({:.2}) |", found as f64 / of.max(1) as f64);
+    Ok(())
+}
+
+fn plants(files: &[String]) -> Result<(), Box<dyn Error>> {
+    for file in files {
+        let planted = planted::judge(file)?;
+        let scores: Vec<String> = planted.scores.iter().map(|(kind, s)| format!("{kind} {s:.0}")).collect();
+        let [major, critical] = planted.elsewhere;
+        println!(
+            "planted: {}; elsewhere ≥ 50: {major}, ≥ 75: {critical}, highest {:.0}",
+            scores.join(", "),
+            planted.highest
+        );
+    }
+    Ok(())
+}
