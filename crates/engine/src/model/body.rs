@@ -251,21 +251,10 @@ impl Body {
         let period = if e.strength > 0.0 { e.period_s as f64 / cfg.bucket_span_s } else { 0.0 };
         let enough = period.max(cfg.tuning.warm);
         let least = 0.5 * r.floor;
-        let single = self.residual_range.doublings(
-            enough,
-            r.slow,
-            self.views.scale(CONTEXT),
-            least,
-            cfg.tuning.record_own,
-        );
+        let scale = self.views.scale(CONTEXT);
+        let single = self.residual_range.doublings(&cfg.tuning, enough, r.slow, scale, least);
         let scale = self.views.scale(WINDOW_1);
-        single.max(self.window_range.doublings(
-            enough,
-            self.window_mean(),
-            scale,
-            least,
-            cfg.tuning.record_own,
-        ))
+        single.max(self.window_range.doublings(&cfg.tuning, enough, self.window_mean(), scale, least))
     }
 
     fn window_mean(&self) -> f64 {

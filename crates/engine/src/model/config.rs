@@ -73,6 +73,8 @@ pub struct Tuning {
     pub record_weight: f64,
     /// Surprise from which on records add to it; in full one above.
     pub record_from: f64,
+    /// Buckets over which the record of residuals comes to be trusted.
+    pub record_ripe: f64,
     /// Share of the largest residual of the same side that counts as its record.
     pub record_own: f64,
     /// Exponent of the norm that joins the views.
@@ -110,6 +112,7 @@ impl Default for Tuning {
             record_weight: 1.5,
             record_from: 4.5,
             record_own: 0.7,
+            record_ripe: 150.0,
             norm: 2.25,
             gating: [0.5, 1.0, 1.0],
             rate: 1.2,

@@ -1,5 +1,6 @@
 //! Smallest and largest of a number of values, and how far a value lies outside.
 
+use super::config::Tuning;
 use super::views::Surprise;
 use crate::stats::fast_ln;
 use serde::{Deserialize, Serialize};
@@ -42,19 +43,25 @@ impl Range {
         Surprise::of_range(out, 3.0 * (1.0 + 10.0 * out.abs() / range).log10())
     }
 
-    /// By how many doublings a residual exceeds the record of its side: the largest value, half the range of all values, or three times their usual size
-    /// `scale`, or `least`. 0 before there are enough values.
-    pub(super) fn doublings(&self, enough: f64, residual: f64, scale: f64, least: f64, share: f64) -> f64 {
-        if f64::from(self.count) <= enough {
+    /// By how many doublings a residual exceeds the record of its side: a share of the largest value, half the range of all
+    /// values, three times their usual size `scale`, or `least`. 0 before there are enough values.
+    pub(super) fn doublings(&self, t: &Tuning, enough: f64, residual: f64, scale: f64, least: f64) -> f64 {
+        let count = f64::from(self.count);
+        if count <= enough {
             return 0.0;
         }
+        let ripe = ((count - enough) / t.record_ripe).min(1.0);
         let seen = 0.5 * (self.highest - self.lowest);
         let calm = (2.0 - seen / (CALM_SCALES * scale).max(1e-250)).clamp(0.0, 1.0);
         // A side that was never seen is taken to reach as far as the middle between both.
-        let own = share * if residual > 0.0 { self.highest } else { -self.lowest };
+        let own = t.record_own * if residual > 0.0 { self.highest } else { -self.lowest };
         let record = seen.max(own).max(RECORD_SCALES * scale).max(least);
         let times = residual.abs() / record.max(1e-250);
-        if times > 1.0 { calm * (fast_ln(times) * std::f64::consts::LOG2_E).min(MOST_DOUBLINGS) } else { 0.0 }
+        if times > 1.0 {
+            ripe * calm * (fast_ln(times) * std::f64::consts::LOG2_E).min(MOST_DOUBLINGS)
+        } else {
+            0.0
+        }
     }
 }
 
@@ -64,15 +71,16 @@ mod tests {
 
     #[test]
     fn doublings_count_from_the_record_and_end() {
+        let t = Tuning { record_ripe: 0.1, ..Tuning::default() };
         let mut range = Range::default();
-        assert_eq!(range.doublings(0.0, 100.0, 1.0, 0.0, 0.7), 0.0);
+        assert_eq!(range.doublings(&t, 0.0, 100.0, 1.0, 0.0), 0.0);
         for x in [-4.0, 1.0, 6.0] {
             range.learn(x);
         }
-        assert_eq!(range.doublings(3.0, 100.0, 1.0, 0.0, 0.7), 0.0);
-        assert_eq!(range.doublings(2.0, 5.0, 1.0, 0.0, 0.7), 0.0);
-        assert!((range.doublings(2.0, -20.0, 1.0, 0.0, 0.7) - 2.0).abs() < 1e-6);
-        assert!((range.doublings(2.0, 24.0, 1.0, 12.0, 0.7) - 1.0).abs() < 1e-6);
-        assert_eq!(range.doublings(2.0, 1e30, 1.0, 0.0, 0.7), MOST_DOUBLINGS);
+        assert_eq!(range.doublings(&t, 3.0, 100.0, 1.0, 0.0), 0.0);
+        assert_eq!(range.doublings(&t, 2.0, 5.0, 1.0, 0.0), 0.0);
+        assert!((range.doublings(&t, 2.0, -20.0, 1.0, 0.0) - 2.0).abs() < 1e-6);
+        assert!((range.doublings(&t, 2.0, 24.0, 1.0, 12.0) - 1.0).abs() < 1e-6);
+        assert_eq!(range.doublings(&t, 2.0, 1e30, 1.0, 0.0), MOST_DOUBLINGS);
     }
 }

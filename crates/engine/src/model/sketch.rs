@@ -2,9 +2,9 @@
 //! and nothing that only a window or a season shows.
 
 use super::body::probability;
-use super::range::Range;
 use super::config::{ModelConfig, Side, ValueKind};
 use super::outcome::{Outcome, Prediction, Sample};
+use super::range::Range;
 use super::verdict::{Refractory, join};
 use super::views::{CONTEXT, RANGE, SPIKE, VIEWS};
 use crate::stats::{Histograms, RobustScale, fast_ln, log_position, negative_binomial_tail, prior_tail};
