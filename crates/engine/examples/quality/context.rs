@@ -17,11 +17,14 @@ const DAY_S: i64 = 86_400;
 /// Days that a curve must have.
 const LEAST_DAYS: i64 = 13;
 
+/// Beginning of a bucket, seconds, and its value.
+type Row = (i64, f64);
+
 /// A real curve.
 pub(crate) struct Curve {
     pub(crate) name: String,
     span_s: i64,
-    rows: Vec<(i64, f64)>,
+    rows: Vec<Row>,
     /// Labelled windows, seconds.
     windows: Vec<(i64, i64)>,
     /// Standard deviation of the values by the hour of the day.
@@ -76,7 +79,7 @@ fn sorted(folder: &Path) -> Result<Vec<PathBuf>, Box<dyn Error>> {
 
 /// A curve in buckets of half an hour, or of its own interval when that is longer.
 fn curve(name: String, mut windows: Vec<(i64, i64)>, text: &str) -> Option<Curve> {
-    let mut rows: Vec<(i64, f64)> = Vec::new();
+    let mut rows: Vec<Row> = Vec::new();
     for line in text.lines().skip(1) {
         let mut cells = line.split(',');
         let time = epoch_s(cells.next()?)?;
@@ -93,7 +96,7 @@ fn curve(name: String, mut windows: Vec<(i64, i64)>, text: &str) -> Option<Curve
         let bucket = buckets.entry(time.div_euclid(span_s)).or_default();
         *bucket = (bucket.0 + value, bucket.1 + 1.0);
     }
-    let rows: Vec<(i64, f64)> = buckets.into_iter().map(|(b, (sum, n))| (b * span_s, sum / n)).collect();
+    let rows: Vec<Row> = buckets.into_iter().map(|(b, (sum, n))| (b * span_s, sum / n)).collect();
     let days = (rows.last()?.0 - rows.first()?.0) / DAY_S;
     // A curve without noise would find anything.
     if days < LEAST_DAYS || span_s > 3600 || name.contains("no_noise") {
@@ -105,7 +108,7 @@ fn curve(name: String, mut windows: Vec<(i64, i64)>, text: &str) -> Option<Curve
 }
 
 /// Share of the variance that the hour of the week explains, and the standard deviation of the hours of the day.
-fn explained(rows: &[(i64, f64)]) -> (f64, f64) {
+fn explained(rows: &[Row]) -> (f64, f64) {
     let variance = |values: &mut dyn Iterator<Item = f64>| {
         let (mut n, mut mean, mut square) = (0.0, 0.0, 0.0);
         for v in values {
@@ -133,7 +136,7 @@ fn explained(rows: &[(i64, f64)]) -> (f64, f64) {
 
 impl Curve {
     /// Surprises of all rows.
-    fn scores(&self, rows: &[(i64, f64)]) -> Vec<f64> {
+    fn scores(&self, rows: &[Row]) -> Vec<f64> {
         let config = ModelConfig::new(self.span_s as f64, ValueKind::Metric, Side::Both);
         let mut model = SeriesModel::new(&config);
         rows.iter().map(|(time, value)| model.step(&config, &Sample::new(*time, *value)).score).collect()
@@ -150,7 +153,7 @@ impl Curve {
 
     /// Puts an event into a copy; returns it with the event's beginning and end. `None` when the event would change too little
     /// to be one.
-    fn inject(&self, kind: Kind, size: f64, seed: u64) -> Option<(Vec<(i64, f64)>, i64, i64)> {
+    fn inject(&self, kind: Kind, size: f64, seed: u64) -> Option<(Vec<Row>, i64, i64)> {
         let mut noise = Noise::new(seed * 31 + 7);
         let per_day = (DAY_S / self.span_s) as usize;
         for _ in 0..50 {
@@ -178,7 +181,7 @@ impl Curve {
     }
 }
 
-fn change(kind: Kind, size: f64, up: bool, rows: &mut [(i64, f64)], at: usize, end: usize, per_day: usize) {
+fn change(kind: Kind, size: f64, up: bool, rows: &mut [Row], at: usize, end: usize, per_day: usize) {
     let before: Vec<f64> = rows.iter().map(|(_, v)| *v).collect();
     let mut day: Vec<f64> = before[at..end].to_vec();
     let mean = day.iter().sum::<f64>() / day.len() as f64;
@@ -211,7 +214,7 @@ pub(crate) fn judge(curves: &[Curve], seeds: u64) -> (f64, Vec<Found>) {
     for curve in curves {
         let scores = curve.scores(&curve.rows);
         let rows = curve.rows.iter().zip(&scores).skip(curve.warm());
-        let clean: Vec<(i64, f64)> =
+        let clean: Vec<Row> =
             rows.filter(|((t, _), _)| !curve.is_labelled(*t)).map(|((t, _), s)| (*t, *s)).collect();
         months += clean.len() as f64 * curve.span_s as f64 / (30.0 * DAY_S as f64);
         let mut by_half_day: BTreeMap<i64, f64> = BTreeMap::new();

@@ -167,7 +167,7 @@ fn adapted(truths: &[Option<f64>], outcomes: &[Option<Outcome>]) -> Option<f64> 
         })
         .collect();
     let days = deviations.windows(DAY as usize).step_by(4).map(|w| w.iter().sum::<f64>() / DAY as f64);
-    let bad = days.enumerate().filter(|(_, mean)| *mean > 1.5 * SIGMA).map(|(hour, _)| hour + 1).last();
+    let bad = days.enumerate().filter(|(_, mean)| *mean > 1.5 * SIGMA).map(|(hour, _)| hour + 1).next_back();
     let last_hour = (deviations.len() as i64 - DAY) / 4;
     let hours = bad.unwrap_or(0);
     ((hours as i64) < last_hour).then_some(hours as f64 * 4.0 * SPAN_S as f64 / 3600.0)
