@@ -102,7 +102,12 @@ impl Moments {
 
     fn extended(&self, sigma: f64) -> Map<String, Value> {
         let mut map = self.stats();
-        let some = |value: f64| if self.count == 0 { Value::Null } else { number(value) };
+        // One value alone has no sampling variance; Elasticsearch says so in a word.
+        let some = |value: f64| match (self.count, value.is_nan()) {
+            (0, _) => Value::Null,
+            (_, true) => json!("NaN"),
+            _ => number(value),
+        };
         for name in [
             "sum_of_squares",
             "variance",

@@ -87,13 +87,14 @@ impl<'a> Planner<'a> {
                 (item.kind, Box::new(self.top(&mut params, &item.body, scope)?))
             }
             ("geo_centroid" | "geo_bounds", _) => {
-                params.ignore(&["wrap_longitude"]);
+                let wrap_longitude = params.flag("wrap_longitude", true)?;
                 let used = self.used(&mut params, scope, false)?;
                 if used.field.is_some() && used.kind != ColumnKind::Geo {
                     return Err(self.wrong_type(&used, item.kind));
                 }
                 let centroid = item.kind == "geo_centroid";
-                (item.kind, Box::new(GeoAggregator { source: used.source, centroid, owners: Vec::new() }))
+                let source = used.source;
+                (item.kind, Box::new(GeoAggregator { source, centroid, wrap_longitude, owners: Vec::new() }))
             }
             _ => return self.bucket(item, params, scope),
         };

@@ -212,6 +212,8 @@ pub(super) struct GeoAggregator {
     pub(super) source: Source,
     /// The centre, or the box?
     pub(super) centroid: bool,
+    /// May the box cross the date line, where it is narrower so?
+    pub(super) wrap_longitude: bool,
     pub(super) owners: Vec<Points>,
 }
 
@@ -220,8 +222,34 @@ pub(super) struct GeoAggregator {
 pub(super) struct Points {
     count: u64,
     sum: (f64, f64),
-    /// Top, left, bottom, right.
-    sides: [f64; 4],
+    /// Top and bottom.
+    latitudes: Option<(f64, f64)>,
+    /// Left and right of the points west of Greenwich, and of those east of it.
+    west: Option<(f64, f64)>,
+    east: Option<(f64, f64)>,
+}
+
+fn widen(range: &mut Option<(f64, f64)>, value: f64) {
+    let (low, high) = range.unwrap_or((value, value));
+    *range = Some((low.min(value), high.max(value)));
+}
+
+impl Points {
+    fn push(&mut self, lat: f64, lon: f64) {
+        widen(&mut self.latitudes, lat);
+        widen(if lon < 0.0 { &mut self.west } else { &mut self.east }, lon);
+        self.count += 1;
+        self.sum = (self.sum.0 + lat, self.sum.1 + lon);
+    }
+
+    /// Left and right side of the box; the left one lies east of the right one when it crosses the date line.
+    fn longitudes(&self, wrap: bool) -> Option<(f64, f64)> {
+        let (Some((west, west_end)), Some((east, east_end))) = (self.west, self.east) else {
+            return self.west.or(self.east);
+        };
+        let (width, wrapped) = (east_end - west, 360.0 - east + west_end);
+        Some(if wrap && wrapped < width { (east, west_end) } else { (west, east_end) })
+    }
 }
 
 impl Aggregator for GeoAggregator {
@@ -230,12 +258,7 @@ impl Aggregator for GeoAggregator {
         let Values::Geo(values) = column.values() else { return Ok(()) };
         for (row, owner) in rows.iter().zip(owners) {
             for (lat, lon) in &values[column.range(*row)] {
-                let points = slot(&mut self.owners, *owner);
-                let [top, left, bottom, right] =
-                    if points.count == 0 { [*lat, *lon, *lat, *lon] } else { points.sides };
-                points.sides = [top.max(*lat), left.min(*lon), bottom.min(*lat), right.max(*lon)];
-                points.count += 1;
-                points.sum = (points.sum.0 + lat, points.sum.1 + lon);
+                slot(&mut self.owners, *owner).push(*lat, *lon);
             }
         }
         Ok(())
@@ -244,7 +267,8 @@ impl Aggregator for GeoAggregator {
     fn output(&mut self, owner: u32, _: &mut Finish<'_>) -> Result<Output> {
         let points = self.owners.get(owner as usize).copied().unwrap_or_default();
         let n = points.count as f64;
-        let [top, left, bottom, right] = points.sides;
+        let (bottom, top) = points.latitudes.unwrap_or_default();
+        let (left, right) = points.longitudes(self.wrap_longitude).unwrap_or_default();
         let body = match (self.centroid, points.count) {
             (true, 0) => json!({"count": 0}),
             (true, count) => {
@@ -255,5 +279,25 @@ impl Aggregator for GeoAggregator {
                 "top_left": {"lat": top, "lon": left}, "bottom_right": {"lat": bottom, "lon": right}}}),
         };
         Ok(Output::Metric(body.as_object().cloned().unwrap_or_default()))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Points;
+
+    #[test]
+    fn boxes_cross_the_date_line_where_that_is_narrower() {
+        let mut points = Points::default();
+        assert_eq!(points.longitudes(true), None);
+        points.push(1.0, 170.0);
+        points.push(-1.0, 160.0);
+        assert_eq!(points.longitudes(true), Some((160.0, 170.0)));
+        points.push(0.0, -175.0);
+        assert_eq!(points.longitudes(true), Some((160.0, -175.0)));
+        assert_eq!(points.longitudes(false), Some((-175.0, 170.0)));
+        points.push(0.0, 0.0);
+        assert_eq!(points.longitudes(true), Some((0.0, -175.0)));
+        assert_eq!(points.latitudes, Some((-1.0, 1.0)));
     }
 }
