@@ -9,6 +9,7 @@
 //! | `door.rs` | clients' requests through the service's port |
 //! | `demos.rs` | the demos, document for document as on the embedded store |
 //! | `differential.rs`, `random_requests.rs` | the embedded store against the server, on random requests |
+//! | `tls.rs` | a server behind TLS |
 //! | `kill.rs` | the service or the cluster is killed in the middle of a run |
 
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
@@ -24,3 +25,4 @@ mod random_requests;
 mod server;
 mod servers;
 mod service;
+mod tls;

@@ -8,13 +8,17 @@ use tokio::sync::Mutex;
 use types::time::SystemClock;
 
 use crate::server::{Server, say, start_or_skip};
-use crate::{demos, differential, door, kill};
+use crate::{demos, differential, door, kill, tls};
 
 /// One server at a time: they need much memory, and the machine has two cores.
 static ONE_AT_A_TIME: Mutex<()> = Mutex::const_new(());
 
-pub(crate) async fn open(config: ClusterConfig) -> Arc<dyn Store> {
-    store::open(&Config::Cluster(config), Arc::new(SystemClock)).await.unwrap()
+pub(crate) async fn try_open(config: ClusterConfig) -> store::Result<Arc<dyn Store>> {
+    store::open(&Config::Cluster(config), Arc::new(SystemClock)).await
+}
+
+async fn open(config: ClusterConfig) -> Arc<dyn Store> {
+    try_open(config).await.unwrap()
 }
 
 fn config(server: &Server) -> ClusterConfig {
@@ -106,6 +110,7 @@ async fn elasticsearch_8() {
     let Some(server) = start_or_skip("elasticsearch8") else { return };
     keeps_the_contract(&server).await;
     door::is_open(&server).await;
+    tls::is_spoken(&server).await;
 }
 
 #[tokio::test]
