@@ -20,7 +20,7 @@ const IGNORED: [&str; 8] =
     ["took", "_shards", "timed_out", "max_score", "_score", "_type", "doc_count_error_upper_bound", "_index"];
 
 /// Asks both the same; fails with the first differences.
-pub(crate) async fn agrees_with_the_embedded_store(server: &Server, not_there: &[&str]) {
+pub(crate) async fn agrees_with_the_embedded_store(server: &Server) {
     let folder = tempfile::tempdir().unwrap();
     let search = Search::open(folder.path(), Arc::new(|| START_MS), Options::default()).unwrap();
     let mut draw = Draw::new(7);
@@ -38,9 +38,6 @@ pub(crate) async fn agrees_with_the_embedded_store(server: &Server, not_there: &
     let (mut compared, mut refused) = (0, 0);
     for seed in 0..REQUESTS {
         let body = request(&mut Draw::new(1000 + seed), seed);
-        if not_there.iter().any(|word| body.to_string().contains(&format!("\"{word}\":"))) {
-            continue;
-        }
         let ours = search.search("r", &SearchParams::default(), &body);
         let (status, theirs) = server.ask("POST", "/r/_search", Some(&body)).await;
         compared += 1;
