@@ -50,14 +50,14 @@ impl Entities {
 
     /// The entity of the values; a new one when it is not known and `may_grow`.
     pub(crate) fn resolve(&mut self, split: SplitIds, bucket: i64, may_grow: bool) -> Option<u32> {
-        let group = match self.groups.get(split.partition, split.by) {
+        let group = match self.groups.get_in_order(split.partition, split.by) {
             Some(group) => group,
             None if may_grow => self.groups.insert(split.partition, split.by),
             None => return None,
         };
         let entity = match &mut self.members {
             None => group,
-            Some(members) => match members.get(group, split.over) {
+            Some(members) => match members.get_in_order(group, split.over) {
                 Some(member) => member,
                 None if may_grow => members.insert(group, split.over),
                 None => return None,

@@ -66,6 +66,9 @@ pub(crate) struct Interner {
     free: Vec<u32>,
     probe: Probe,
     hasher: ahash::RandomState,
+    /// The id after the one found last: texts mostly come in the order in which they came before, and then neither a
+    /// hash nor a random place in memory is needed.
+    next: u32,
 }
 
 /// Where a text lies.
@@ -87,6 +90,7 @@ impl Default for Interner {
             free: Vec::new(),
             probe: Probe::default(),
             hasher: ahash::RandomState::with_seeds(0x1405, 0x7b1d, 0x51f0, 0x2c3b),
+            next: 0,
         }
     }
 }
@@ -99,8 +103,16 @@ impl Interner {
 
     /// The id of a text, a new one when it is not known and `may_grow`.
     pub(crate) fn resolve(&mut self, name: &str, may_grow: bool) -> Option<u32> {
+        // A forgotten text is empty.
+        if !name.is_empty() && self.name(self.next) == name {
+            self.next += 1;
+            return Some(self.next - 1);
+        }
         let hash = self.hasher.hash_one(name);
         let known = self.find(hash, name);
+        if let Some(id) = known {
+            self.next = id + 1;
+        }
         if known.is_some() || !may_grow {
             return known;
         }
@@ -220,6 +232,8 @@ pub(crate) struct PairTable {
     keys: Vec<u64>,
     free: Vec<u32>,
     probe: Probe,
+    /// The id after the one found last in order.
+    next: u32,
 }
 
 /// Bytes for each pair.
@@ -241,6 +255,18 @@ impl PairTable {
     pub(crate) fn get(&self, a: u32, b: u32) -> Option<u32> {
         let key = key_of(a, b);
         self.probe.find(hash_of_key(key), |id| self.keys[id as usize] == key)
+    }
+
+    /// As [`Self::get`], for pairs that mostly come in the order in which they came before.
+    pub(crate) fn get_in_order(&mut self, a: u32, b: u32) -> Option<u32> {
+        let found = match self.keys.get(self.next as usize) {
+            Some(key) if *key == key_of(a, b) => Some(self.next),
+            _ => self.get(a, b),
+        };
+        if let Some(id) = found {
+            self.next = id + 1;
+        }
+        found
     }
 
     /// A new id for a pair that is not known.
@@ -319,7 +345,7 @@ impl<'de> Deserialize<'de> for PairTable {
         if free.iter().any(|id| *id as usize >= keys.len()) {
             return Err(de::Error::custom("free ids of pairs are out of range"));
         }
-        let mut table = Self { keys, free, probe: Probe::default() };
+        let mut table = Self { keys, free, ..Self::default() };
         table.rebuild();
         Ok(table)
     }
@@ -342,6 +368,34 @@ mod tests {
         assert_eq!((names.get("n7"), names.get("n8"), names.live()), (None, Some(8), 99));
         assert_eq!(names.resolve("new", true), Some(7));
         assert_eq!(names.name(7), "new");
+    }
+
+    #[test]
+    fn texts_in_order_and_out_of_order_have_the_same_ids() {
+        let mut names = Interner::default();
+        let name = |i: u32| if i == 5 { String::new() } else { format!("n{i}") };
+        (0..10).for_each(|i| assert_eq!(names.resolve(&name(i), true), Some(i)));
+        for i in [0, 1, 2, 9, 3, 4, 5, 6, 6, 7, 0] {
+            assert_eq!(names.resolve(&name(i), false), Some(i));
+        }
+        names.retain(|id| id != 3);
+        assert_eq!(names.resolve("n2", false), Some(2));
+        // The next one is forgotten, and its text is empty.
+        assert_eq!(names.resolve("", false), Some(5));
+        assert_eq!(names.resolve("n2", false), Some(2));
+        assert_eq!(names.resolve("n3", false), None);
+    }
+
+    #[test]
+    fn pairs_in_order_and_out_of_order_have_the_same_ids() {
+        let mut pairs = PairTable::default();
+        (0..10).for_each(|i| assert_eq!(pairs.insert(i, NONE), i));
+        for i in [0, 1, 2, 9, 3, 4, 4, 5, 8, 9, 0] {
+            assert_eq!(pairs.get_in_order(i, NONE), Some(i));
+        }
+        pairs.retain(|id| id != 1);
+        assert_eq!((pairs.get_in_order(0, NONE), pairs.get_in_order(1, NONE)), (Some(0), None));
+        assert_eq!(pairs.get_in_order(2, NONE), Some(2));
     }
 
     #[test]
