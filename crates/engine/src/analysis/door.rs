@@ -118,6 +118,11 @@ impl Analysis {
         self.pipeline.write_categories(&self.plan, out);
     }
 
+    /// The categories that changed since they were last written, as they are now, also in the open buckets.
+    pub fn categories(&mut self, out: &mut Output) {
+        self.pipeline.write_categories(&self.plan, out);
+    }
+
     /// Results of the open buckets, marked as interim. Changes nothing.
     pub fn interim(&self, out: &mut Output) {
         self.pipeline.interim(self.surroundings(), out);

@@ -38,6 +38,8 @@ impl Task {
     }
 
     pub(super) async fn close(&mut self) -> Result<()> {
+        // How often each category occurred is exact from now on, also in the bucket that is not final.
+        self.work(|worker| worker.write_categories()).await?;
         if self.has_interim {
             self.submit().await?;
             self.remove_interim().await?;

@@ -252,6 +252,7 @@ impl Task {
             self.logged(Event::Skip { to_ms }).await?;
             self.work(move |worker| worker.skip(to_ms)).await?;
         }
+        self.work(Worker::write_categories).await?;
         self.submit().await?;
         if request.calc_interim {
             let ops = self.work(move |worker| worker.interim(request.start_ms, request.end_ms)).await?;

@@ -166,6 +166,12 @@ impl Worker {
         self.collect();
     }
 
+    /// Writes the categories as they are now.
+    pub(super) fn write_categories(&mut self) {
+        self.model.categories(&mut self.output);
+        self.collect();
+    }
+
     /// Makes the bucket of the newest record final if it ends at or before `until_ms`.
     pub(super) fn complete(&mut self, until_ms: i64) {
         let span_ms = self.job.analysis_config.bucket_span.as_millis().max(1);

@@ -9,3 +9,4 @@ mod restart;
 mod rig;
 mod snapshots;
 mod throughput;
+mod upgrade_mode;

@@ -1,0 +1,45 @@
+//! Upgrade mode outlasts the service, and what was paused goes on.
+
+use jobs::{Options, StartDatafeed, State};
+use serde_json::json;
+use types::TimestampMs;
+
+use crate::rig::*;
+
+const EXPLANATION: &str = "persistent task cannot be assigned while upgrade mode is enabled.";
+
+#[tokio::test]
+async fn what_was_paused_goes_on_after_a_restart() {
+    let store = store().await;
+    index_documents(&store, &documents(30)).await;
+    let before = service_over(store.clone(), Options::default()).await;
+    put_job(&before, "j").await;
+    let body = json!({"job_id": "j", "indices": ["logs"]});
+    before.put_datafeed("d", serde_json::from_value(body).unwrap()).await.unwrap();
+    before.open_job("j").await.unwrap();
+    let times = StartDatafeed { start: Some(TimestampMs(0)), end: None };
+    before.start_datafeed("d", times).await.unwrap();
+    before.set_upgrade_mode(true).await.unwrap();
+    before.shutdown().await;
+    drop(before);
+
+    let after = service_over(store, Options::default()).await;
+    assert!(after.upgrade_mode());
+    let job = after.job_stats("j", false).await.unwrap().items.remove(0);
+    assert_eq!((job.state, job.assignment_explanation.as_deref()), (State::Opened, Some(EXPLANATION)));
+    let feed = after.datafeed_stats("d", false).await.unwrap().items.remove(0);
+    assert_eq!((feed.state.as_str(), feed.assignment_explanation.as_deref()), ("started", Some(EXPLANATION)));
+    assert!(after.post_data("j", "{}").await.is_err());
+    let refused = after.open_job("j").await.unwrap_err();
+    assert_eq!(refused.to_string(), "Cannot open jobs when upgrade mode is enabled");
+    assert!(after.running().is_empty());
+
+    after.set_upgrade_mode(false).await.unwrap();
+    let job = after.job_stats("j", false).await.unwrap().items.remove(0);
+    assert_eq!((job.state, job.assignment_explanation.as_deref()), (State::Opened, Some("")));
+    assert!(job.node.is_some());
+    let feed = after.datafeed_stats("d", false).await.unwrap().items.remove(0);
+    assert_eq!((feed.state.as_str(), feed.assignment_explanation.as_deref()), ("started", Some("")));
+    assert_eq!(after.running().len(), 2);
+    after.shutdown().await;
+}
