@@ -22,6 +22,9 @@ const CLIP: f32 = 4.0;
 /// In the run that decides, they are clipped less: its mean is the new size.
 const RUN_CLIP: f32 = 16.0;
 
+/// Ratios whose gain is below the one that is asked for: no need to work it out.
+const UNDECIDED: std::ops::Range<f64> = 0.56..1.5;
+
 /// Sizes of residuals, recent and usual, since the last change.
 #[derive(Clone, Copy, Debug, Default, Serialize, Deserialize)]
 pub(super) struct Spread {
@@ -51,7 +54,7 @@ impl Spread {
         self.usual += (clipped - self.usual) / n.min(USUAL_MEMORY) as f32;
         let factor = f64::from(self.recent) / f64::from(self.usual).max(1e-250);
         let is_due = n >= 3.0 * memory && f64::from(self.usual.min(self.recent)) > least;
-        if !is_due || Self::gain(factor) < GAIN {
+        if !is_due || UNDECIDED.contains(&factor) || Self::gain(factor) < GAIN {
             (self.run, self.run_sum) = (0, 0.0);
             return None;
         }
@@ -101,6 +104,13 @@ mod tests {
         let calmer = changes((0..6000).map(|at| if at < 2000 { usual(at) } else { 0.3 * usual(at) }));
         assert!(calmer.len() == 1 && (0.25..0.4).contains(&calmer[0].1), "{calmer:?}");
         assert!(changes((0..6000).map(|at| if at % 100 == 50 { 1e6 } else { usual(at) })).is_empty());
+    }
+
+    #[test]
+    fn what_is_left_undecided_would_not_be_accepted() {
+        for factor in [UNDECIDED.start, 0.8, 1.0, 1.2, UNDECIDED.end] {
+            assert!(Spread::gain(factor) < GAIN, "{factor}");
+        }
     }
 
     #[test]
