@@ -2,7 +2,7 @@
 CARGO ?= cargo
 TARGET ?= $(or $(CARGO_TARGET_DIR),target)
 
-.PHONY: demo test live clients binary lint check bench quality fmt clean
+.PHONY: demo test live clients schemathesis binary lint check bench quality fmt clean
 
 demo: ## build the release binary and run the four demos, then keep serving
 	$(CARGO) build --release --locked --bin auspex
@@ -22,6 +22,9 @@ clients: binary ## the official clients of four languages, each through one scen
 
 live: ## tests against real Elasticsearch and OpenSearch servers, one after the other
 	LIVE_TESTS=1 $(CARGO) test --workspace --locked --test live -- --nocapture --test-threads=1
+
+schemathesis: binary ## the description of the interface against the service, all checks
+	tests/clients/check_openapi.py $(TARGET)/debug/auspex
 
 lint: ## formatting and clippy, warnings are errors
 	$(CARGO) fmt --all --check

@@ -202,3 +202,37 @@ async fn shape(request: Request, next: Next) -> Response {
         None => ApiError::internal().into_response(),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use axum::routing::get;
+    use tower::ServiceExt;
+
+    use super::*;
+    use crate::config::Config;
+
+    async fn broken() -> &'static str {
+        let nothing: Option<&'static str> = std::hint::black_box(None);
+        nothing.expect("this handler is broken")
+    }
+
+    #[tokio::test]
+    async fn a_handler_that_panics_is_answered_for_and_the_next_request_is_served() {
+        let folder = tempfile::tempdir().unwrap();
+        let clock = Arc::new(types::time::SystemClock);
+        let app = App::open(Config::local(folder.path()), clock).await.unwrap();
+        let routes = Router::new().route("/broken", get(broken)).route("/whole", get(|| async { "{}" }));
+        let service = with_manners(routes, &app);
+        let ask = |path: &str| service.clone().oneshot(Request::get(path).body(Body::empty()).unwrap());
+        let answer = ask("/broken").await.unwrap();
+        assert_eq!(answer.status(), StatusCode::INTERNAL_SERVER_ERROR);
+        assert_eq!(answer.headers()[&PRODUCT], "Elasticsearch");
+        let bytes = axum::body::to_bytes(answer.into_body(), usize::MAX).await.unwrap();
+        let text = String::from_utf8(bytes.to_vec()).unwrap();
+        assert!(text.contains("internal error") && !text.contains("this handler is broken"), "{text}");
+        assert_eq!(ask("/whole").await.unwrap().status(), StatusCode::OK);
+        assert_eq!(app.counters().by_class().nth(4), Some(("5xx".to_owned(), 1)));
+    }
+}

@@ -14,6 +14,7 @@ use axum::routing::{MethodFilter, MethodRouter, on};
 use super::error::ApiError;
 use super::extract::Params;
 use super::manners::{self, AskedUri};
+use super::openapi::parameters;
 use super::{
     anomaly_detectors, calendars, cat_ml, datafeeds, deprecation, elasticsearch, filters, forecasts, health,
     info, json_error, maintenance, model_memory, model_snapshots, openapi, results, tasks, text_structure,
@@ -89,6 +90,9 @@ async fn known_params(known: &'static [&'static str], request: Request, next: Ne
         .map(|name| format!("[{name}]{}", hint(name, &known)))
         .collect();
     if unknown.is_empty() {
+        if let Err(error) = params.pairs().try_for_each(|(name, value)| parameters::check(name, value)) {
+            return error.into_response();
+        }
         let warnings = deprecation::warnings(&request, &params);
         let mut response = next.run(request).await;
         deprecation::warn(response.headers_mut(), &warnings);

@@ -184,22 +184,47 @@ impl Jobs {
 
     /// Closes one job whose datafeed does not run.
     pub(crate) async fn close_one(&self, job_id: &str, force: bool) -> Result<()> {
-        let Some(handle) = self.inner.open_job(job_id) else { return Ok(()) };
-        if handle.is_paused() {
-            // Its state was saved when it was paused.
-        } else if force {
-            handle.killed.send_replace(true);
-        } else {
-            handle.wait_opened().await;
-            self.inner.notifier.tell(job_id, Level::Info, "Job is closing").await;
-            handle.ask_last(|reply| Command::Close { reply }).await?;
+        self.close_with_feed(job_id, force, None).await
+    }
+
+    /// Closes a job, and forgets that the datafeed which came to its end was running. The job counts as closed only when
+    /// all of that is noted: whoever sees it closed may open it and start the datafeed again at once.
+    pub(crate) async fn close_with_feed(&self, job_id: &str, force: bool, feed: Option<&str>) -> Result<()> {
+        let handle = self.inner.open_job(job_id);
+        if let Some(handle) = &handle {
+            if handle.is_paused() {
+                // Its state was saved when it was paused.
+            } else if force {
+                handle.killed.send_replace(true);
+            } else {
+                handle.wait_opened().await;
+                self.inner.notifier.tell(job_id, Level::Info, "Job is closing").await;
+                handle.ask_last(|reply| Command::Close { reply }).await?;
+            }
+            handle.live().state = State::Closing;
         }
-        handle.live().state = State::Closed;
-        self.inner.configs.delete_job_task(job_id).await?;
-        let now = self.inner.clock.now();
-        let finish = |job: &Job| Ok(Job { finished_time: Some(now), ..job.clone() });
-        self.inner.configs.update_job(job_id, finish).await?;
-        self.inner.open().remove(job_id);
+        let noted = self.note_closed(job_id, handle.is_some(), feed).await;
+        if let Some(handle) = handle {
+            handle.live().state = State::Closed;
+            let mut open = self.inner.open();
+            if open.get(job_id).is_some_and(|now| Arc::ptr_eq(now, &handle)) {
+                open.remove(job_id);
+            }
+        }
+        noted
+    }
+
+    async fn note_closed(&self, job_id: &str, was_open: bool, feed: Option<&str>) -> Result<()> {
+        if was_open {
+            self.inner.configs.delete_job_task(job_id).await?;
+            let now = self.inner.clock.now();
+            let finish = |job: &Job| Ok(Job { finished_time: Some(now), ..job.clone() });
+            self.inner.configs.update_job(job_id, finish).await?;
+        }
+        if let Some(datafeed_id) = feed {
+            // After the job's note, so that after a crash between them the datafeed is known to have come to its end.
+            self.inner.configs.delete_feed_task(datafeed_id).await?;
+        }
         Ok(())
     }
 

@@ -16,6 +16,7 @@ import (
 
 	"github.com/elastic/go-elasticsearch/v9"
 	"github.com/elastic/go-elasticsearch/v9/esutil"
+	"github.com/elastic/go-elasticsearch/v9/typedapi/ml/forecast"
 	"github.com/elastic/go-elasticsearch/v9/typedapi/ml/getbuckets"
 	"github.com/elastic/go-elasticsearch/v9/typedapi/ml/getoverallbuckets"
 	"github.com/elastic/go-elasticsearch/v9/typedapi/ml/getrecords"
@@ -250,6 +251,38 @@ func snapshots(es *elasticsearch.TypedClient) {
 	say("snapshots listed, changed, reverted to; the active one cannot be deleted")
 }
 
+func makeForecast(es *elasticsearch.TypedClient) {
+	ml := es.Ml
+	check(must(ml.OpenJob(jobID).Do(ctx)).Opened, "open")
+	made := must(ml.Forecast(jobID).Request(&forecast.Request{Duration: "1d", ExpiresIn: "14d"}).Do(ctx))
+	check(made.Acknowledged && made.ForecastId != "", "forecast", made)
+	for deadline := time.Now().Add(time.Minute); ; time.Sleep(100 * time.Millisecond) {
+		stats := must(ml.GetJobStats().JobId(jobID).Do(ctx)).Jobs[0].ForecastsStats
+		if stats.Status["finished"] == 1 {
+			break
+		}
+		check(time.Now().Before(deadline), "the forecast does not end", stats)
+	}
+	found := must(es.Search().Index(".ml-anomalies-" + jobID).Size(500).
+		Query(&types.Query{Bool: &types.BoolQuery{Filter: []types.Query{
+			{Term: map[string]types.TermQuery{"result_type": {Value: "model_forecast"}}},
+			{Term: map[string]types.TermQuery{"forecast_id": {Value: made.ForecastId}}},
+		}}}).Do(ctx))
+	check(int64(len(found.Hits.Hits)) >= day/span, "points", found.Hits.Total)
+	for _, hit := range found.Hits.Hits {
+		var point struct {
+			Lower      float64 `json:"forecast_lower"`
+			Prediction float64 `json:"forecast_prediction"`
+			Upper      float64 `json:"forecast_upper"`
+		}
+		check(json.Unmarshal(hit.Source_, &point) == nil, "point", hit)
+		check(point.Lower <= point.Prediction && point.Prediction <= point.Upper, "point", point)
+	}
+	check(must(ml.DeleteForecast(jobID).ForecastId(made.ForecastId).Do(ctx)).Acknowledged, "delete forecast")
+	check(must(ml.CloseJob(jobID).Do(ctx)).Closed, "close")
+	say("forecast of a day made, %d points read, deleted", len(found.Hits.Hits))
+}
+
 func remove(es *elasticsearch.TypedClient) {
 	ml, text := es.Ml, "renamed"
 	check(must(ml.UpdateJob(jobID).Request(&updatejob.Request{Description: &text}).Do(ctx)).JobId == jobID, "update")
@@ -279,5 +312,6 @@ func main() {
 	run(es)
 	readResults(es)
 	snapshots(es)
+	makeForecast(es)
 	remove(es)
 }

@@ -194,6 +194,36 @@ class Scenario {
         say("snapshots listed, changed, reverted to; the active one cannot be deleted");
     }
 
+    static void forecast(ElasticsearchClient es) throws Exception {
+        var ml = es.ml();
+        check(ml.openJob(o -> o.jobId(JOB)).opened(), "open");
+        var made = ml.forecast(f -> f.jobId(JOB).duration(t -> t.time("1d")).expiresIn(t -> t.time("14d")));
+        check(made.acknowledged() && !made.forecastId().isEmpty(), made);
+        for (long deadline = System.nanoTime() + 60_000_000_000L; ; Thread.sleep(100)) {
+            var stats = ml.getJobStats(s -> s.jobId(JOB)).jobs().get(0).forecastsStats();
+            if (stats.status() != null && stats.status().getOrDefault("finished", 0L) == 1) {
+                break;
+            }
+            check(System.nanoTime() < deadline, stats);
+        }
+        var found = es.search(s -> s.index(".ml-anomalies-" + JOB).size(500).query(q -> q.bool(b -> b
+            .filter(f -> f.term(t -> t.field("result_type").value("model_forecast")))
+            .filter(f -> f.term(t -> t.field("forecast_id").value(made.forecastId()))))), Map.class);
+        check(found.hits().hits().size() >= DAY / SPAN, found.hits().total());
+        for (var hit : found.hits().hits()) {
+            double prediction = number(hit.source(), "forecast_prediction");
+            check(number(hit.source(), "forecast_lower") <= prediction, hit);
+            check(prediction <= number(hit.source(), "forecast_upper"), hit);
+        }
+        check(ml.deleteForecast(d -> d.jobId(JOB).forecastId(made.forecastId())).acknowledged(), "delete forecast");
+        check(ml.closeJob(c -> c.jobId(JOB)).closed(), "close");
+        say("forecast of a day made, " + found.hits().hits().size() + " points read, deleted");
+    }
+
+    static double number(Map<?, ?> document, String name) {
+        return ((Number) document.get(name)).doubleValue();
+    }
+
     static void remove(ElasticsearchClient es) throws Exception {
         var ml = es.ml();
         check(ml.updateJob(u -> u.jobId(JOB).description("renamed")).description().equals("renamed"), "update");
@@ -218,6 +248,7 @@ class Scenario {
             run(es);
             readResults(es);
             snapshots(es);
+            forecast(es);
             remove(es);
         }
         System.exit(0);

@@ -193,6 +193,27 @@ async function snapshots () {
   say('snapshots listed, changed, reverted to; the active one cannot be deleted')
 }
 
+async function forecast () {
+  await es.ml.openJob({ job_id })
+  const answer = await es.ml.forecast({ job_id, duration: '1d', expires_in: '14d' })
+  assert.equal(answer.acknowledged, true)
+  const { forecast_id } = answer
+  for (const deadline = Date.now() + 60000; ;) {
+    const stats = (await es.ml.getJobStats({ job_id })).jobs[0].forecasts_stats
+    if (stats.status?.finished === 1) break
+    assert.ok(Date.now() < deadline, JSON.stringify(stats))
+    await new Promise((resolve) => setTimeout(resolve, 100))
+  }
+  const filter = [{ term: { result_type: 'model_forecast' } }, { term: { forecast_id } }]
+  const found = await es.search({ index: `.ml-anomalies-${job_id}`, query: { bool: { filter } }, size: 500 })
+  const points = found.hits.hits.map((hit) => hit._source)
+  assert.ok(points.length >= DAY / SPAN)
+  assert.ok(points.every((one) => one.forecast_lower <= one.forecast_prediction && one.forecast_prediction <= one.forecast_upper))
+  assert.equal((await es.ml.deleteForecast({ job_id, forecast_id })).acknowledged, true)
+  assert.equal((await es.ml.closeJob({ job_id })).closed, true)
+  say(`forecast of a day made, ${points.length} points read, deleted`)
+}
+
 async function remove () {
   assert.equal((await es.ml.updateJob({ job_id, description: 'renamed' })).description, 'renamed')
   assert.equal((await es.ml.getJobs({ job_id: 'web' })).jobs[0].description, 'renamed')
@@ -209,5 +230,5 @@ async function remove () {
   say('all deleted; what is gone is answered with 404')
 }
 
-for (const step of [indexData, configure, run, readResults, snapshots, remove]) await step()
+for (const step of [indexData, configure, run, readResults, snapshots, forecast, remove]) await step()
 await es.close()

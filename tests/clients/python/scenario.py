@@ -212,6 +212,30 @@ def snapshots():
     say("snapshots listed, changed, reverted to; the active one cannot be deleted")
 
 
+def forecast():
+    ml = es.ml
+    ml.open_job(job_id=JOB)
+    answer = ml.forecast(job_id=JOB, duration="1d", expires_in="14d")
+    assert answer["acknowledged"] is True and answer["forecast_id"], answer
+    deadline = time.monotonic() + 60
+    while True:
+        stats = ml.get_job_stats(job_id=JOB)["jobs"][0]["forecasts_stats"]
+        if stats.get("status", {}).get("finished") == 1:
+            break
+        assert time.monotonic() < deadline, stats
+        time.sleep(0.1)
+    query = {"bool": {"filter": [{"term": {"result_type": "model_forecast"}},
+                                 {"term": {"forecast_id": answer["forecast_id"]}}]}}
+    found = ask(es.search, {"index": f".ml-anomalies-{JOB}"}, body={"query": query, "size": 500})
+    points = [hit["_source"] for hit in found["hits"]["hits"]]
+    assert len(points) >= DAY_MS // SPAN_MS, found["hits"]["total"]
+    for point in points:
+        assert point["forecast_lower"] <= point["forecast_prediction"] <= point["forecast_upper"], point
+    assert ml.delete_forecast(job_id=JOB, forecast_id=answer["forecast_id"])["acknowledged"] is True
+    assert ml.close_job(job_id=JOB)["closed"] is True
+    say(f"forecast of a day made, {len(points)} points read, deleted")
+
+
 def remove():
     ml = es.ml
     assert ask(ml.update_job, {"job_id": JOB}, body={"description": "renamed"})["description"] == "renamed"
@@ -239,6 +263,7 @@ def main():
     run()
     read_results()
     snapshots()
+    forecast()
     remove()
 
 

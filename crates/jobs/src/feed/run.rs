@@ -172,9 +172,8 @@ impl FeedRun {
         self.jobs.inner.feeds().remove(&self.running.datafeed_id);
         self.running.finished();
         if closes {
-            self.noted(self.jobs.close_one(&self.job.job_id, false).await);
-            // Last, so that a crash before it lets the datafeed, which finds nothing more, close the job after all.
-            self.noted(self.forget().await);
+            let feed = Some(self.running.datafeed_id.as_str());
+            self.noted(self.jobs.close_with_feed(&self.job.job_id, false, feed).await);
         }
     }
 

@@ -1,0 +1,123 @@
+//! From files and a server to the changes that make the server what the files say.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::PlanError;
+use super::change::{Action, Change, Model};
+use super::current::{Current, CurrentFeed};
+use super::document::{Document, Kind};
+use super::server::{Server, Step};
+use super::{feeds, jobs, lists, snapshot};
+
+/// Both sides of a comparison.
+#[derive(Debug)]
+pub(super) struct Sides<'a> {
+    pub(super) documents: &'a [Document],
+    pub(super) current: &'a Current,
+    pub(super) server: &'a Server,
+    /// Is what no file names to be deleted?
+    pub(super) prune: bool,
+}
+
+/// What has been found out about jobs, for what depends on them.
+#[derive(Debug, Default)]
+pub(super) struct Jobs {
+    /// Jobs that will be created.
+    pub(super) created: BTreeSet<String>,
+    /// Jobs that will be created anew, and what starts them again once they have their datafeed.
+    pub(super) replaced: BTreeMap<String, Vec<Step>>,
+}
+
+impl Sides<'_> {
+    pub(super) fn of(&self, kind: Kind) -> impl Iterator<Item = &Document> {
+        self.documents.iter().filter(move |document| document.kind == kind)
+    }
+
+    /// The file's datafeed of a job.
+    pub(super) fn feed_document_of(&self, job_id: &str) -> Option<&Document> {
+        self.of(Kind::Datafeed).find(|document| feeds::job_id_of(document, self.current) == Some(job_id))
+    }
+
+    /// The server's datafeed of a job, unless it has been pruned by then.
+    pub(super) fn feed_that_stays(&self, job_id: &str) -> Option<(&str, &CurrentFeed)> {
+        self.current.feed_of(job_id).filter(|(id, _)| !self.prune || self.names(Kind::Datafeed, id))
+    }
+
+    /// The jobs that are deleted because no file names them.
+    fn pruned_jobs(&self) -> BTreeSet<String> {
+        let jobs = self.current.jobs.keys().filter(|id| self.prune && !self.names(Kind::Job, id));
+        jobs.cloned().collect()
+    }
+
+    fn names(&self, kind: Kind, id: &str) -> bool {
+        self.of(kind).any(|document| document.id == id)
+    }
+}
+
+/// All changes, in the order in which they are carried out.
+///
+/// # Errors
+/// When a document is not valid or the server does not answer.
+pub(super) async fn plan(sides: &Sides<'_>) -> Result<Vec<Change>, PlanError> {
+    let mut changes = Vec::new();
+    if sides.prune {
+        changes.extend(superfluous_feeds(sides));
+        changes.extend(superfluous_jobs(sides));
+    }
+    for document in sides.of(Kind::Filter) {
+        changes.extend(lists::filter(document, sides.current)?);
+    }
+    let leaving = sides.pruned_jobs();
+    for document in sides.of(Kind::Calendar) {
+        changes.extend(lists::calendar(document, sides.current, &leaving)?);
+    }
+    let mut found = Jobs::default();
+    for document in sides.of(Kind::Job) {
+        changes.extend(jobs::change(document, sides, &mut found).await?);
+    }
+    for document in sides.of(Kind::ModelSnapshot) {
+        changes.extend(snapshot::change(document, sides, &found)?);
+    }
+    for document in sides.of(Kind::Datafeed) {
+        changes.extend(feeds::change(document, sides, &found)?);
+    }
+    for document in sides.of(Kind::Watch) {
+        changes.extend(lists::watch(document, sides.server).await?);
+    }
+    if sides.prune {
+        changes.extend(superfluous_lists(sides));
+    }
+    Ok(changes)
+}
+
+fn superfluous_feeds<'a>(sides: &'a Sides<'_>) -> impl Iterator<Item = Change> + 'a {
+    let unnamed = sides.current.feeds.iter().filter(|(id, _)| !sides.names(Kind::Datafeed, id));
+    unnamed.map(|(id, feed)| {
+        let kept = sides.names(Kind::Job, feed.job_id());
+        let change = Change::new(Kind::Datafeed, id, Action::Delete)
+            .model(if kept { Model::Kept } else { Model::None })
+            .step(Step::new("DELETE", format!("/_ml/datafeeds/{id}")));
+        feeds::stopped_first(change, id, feed)
+    })
+}
+
+fn superfluous_jobs<'a>(sides: &'a Sides<'_>) -> impl Iterator<Item = Change> + 'a {
+    let unnamed = sides.current.jobs.iter().filter(|(id, _)| !sides.names(Kind::Job, id));
+    unnamed.map(|(id, job)| {
+        let lost = job.has_learnt();
+        let change = Change::new(Kind::Job, id, Action::Delete)
+            .model(if lost { Model::Lost } else { Model::None })
+            .note("its results and model snapshots are deleted as well")
+            .step(Step::new("DELETE", format!("/_ml/anomaly_detectors/{id}")));
+        jobs::closed_first(change, id, job)
+    })
+}
+
+fn superfluous_lists<'a>(sides: &'a Sides<'_>) -> impl Iterator<Item = Change> + 'a {
+    let calendars = sides.current.calendars.keys().map(|id| (Kind::Calendar, id, "calendars"));
+    let filters = sides.current.filters.keys().map(|id| (Kind::Filter, id, "filters"));
+    let unnamed = calendars.chain(filters).filter(|(kind, id, _)| !sides.names(*kind, id));
+    unnamed.map(|(kind, id, folder)| {
+        Change::new(kind, id, Action::Delete).step(Step::new("DELETE", format!("/_ml/{folder}/{id}")))
+    })
+}
