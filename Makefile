@@ -10,7 +10,7 @@ demo: ## build the release binary and run the four demos, then keep serving
 
 test: ## everything there is
 	$(CARGO) test --workspace --locked
-	$(MAKE) clients
+	$(MAKE) clients schemathesis
 	$(MAKE) live
 
 # The binary that the tests have built, without a second build in another profile or with other features.

@@ -164,6 +164,8 @@ pub(super) struct EsJson<T>(pub(super) T);
 /// Elasticsearch's name for the outermost object of a body, shown in errors.
 pub(super) trait Named {
     const NAME: &'static str;
+    /// Its fields that are objects.
+    const OBJECTS: &'static [&'static str] = &[];
 }
 
 impl<T: DeserializeOwned + Named> FromRequest<App> for EsJson<T> {
@@ -173,11 +175,11 @@ impl<T: DeserializeOwned + Named> FromRequest<App> for EsJson<T> {
         if bytes.is_empty() {
             return Err(ApiError::new(types::ErrorKind::Parse, "request body is required"));
         }
-        json_error::read(&bytes, T::NAME).map(Self)
+        json_error::read_object(&bytes, T::NAME, T::OBJECTS).map(Self)
     }
 }
 
-/// A body that is any JSON value; `Null` when there is none.
+/// A body that is an object of any form; `Null` when there is none.
 #[derive(Debug)]
 pub(super) struct AnyJson(pub(super) Value);
 
@@ -188,6 +190,9 @@ impl FromRequest<App> for AnyJson {
         if bytes.is_empty() {
             return Ok(Self(Value::Null));
         }
-        json_error::read(&bytes, "request").map(Self)
+        match json_error::read(&bytes, "request")? {
+            value @ Value::Object(_) => Ok(Self(value)),
+            _ => Err(ApiError::x_content("[1:1] [request] Expected START_OBJECT but was another value")),
+        }
     }
 }

@@ -1,6 +1,7 @@
 //! Says what is wrong with a JSON body in Elasticsearch's words: place, object, field.
 
 use serde::de::DeserializeOwned;
+use serde_json::Value;
 
 use super::error::ApiError;
 
@@ -10,6 +11,30 @@ use super::error::ApiError;
 /// `x_content_parse_exception`, with the place and the innermost object.
 pub(crate) fn read<T: DeserializeOwned>(bytes: &[u8], object: &str) -> Result<T, ApiError> {
     serde_json::from_slice(bytes).map_err(|error| explain(bytes, object, &error))
+}
+
+/// As [`read`], of a form that is an object and has `fields` that are objects or absent: a structure would also be read from
+/// a list of its fields' values.
+///
+/// # Errors
+/// As those of [`read`], and when something is valid JSON but no object.
+pub(crate) fn read_object<T: DeserializeOwned>(
+    bytes: &[u8],
+    object: &str,
+    fields: &[&str],
+) -> Result<T, ApiError> {
+    let read_value = read(bytes, object)?;
+    let value: Value = read(bytes, object)?;
+    let wrong = |name: &str| {
+        ApiError::x_content(format!("[1:1] [{name}] Expected START_OBJECT but was another value"))
+    };
+    if !value.is_object() {
+        return Err(wrong(object));
+    }
+    match fields.iter().find(|field| value.get(field).is_some_and(Value::is_array)) {
+        Some(field) => Err(wrong(field)),
+        None => Ok(read_value),
+    }
 }
 
 /// The error that a client reads for `error`, which came up in `bytes`.

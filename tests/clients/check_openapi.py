@@ -67,7 +67,13 @@ def main():
         fill(url)
         arguments = [program, "--config-file", HERE / "schemathesis.toml", "run", *sys.argv[2:]]
         # Its own files stay out of the project.
-        done = subprocess.run([*map(str, arguments), f"{url}/api-specs/openapi.json"], cwd=folder, check=False)
+        hooks = {"SCHEMATHESIS_HOOKS": "schemathesis_hooks", "PYTHONPATH": str(HERE)}
+        done = subprocess.run(
+            [*map(str, arguments), f"{url}/api-specs/openapi.json"],
+            cwd=folder,
+            env={**os.environ, **hooks},
+            check=False,
+        )
         passed = done.returncode == 0
     print(f"schemathesis: {int(passed)} passed, {int(not passed)} failed")
     return 0 if passed else 1

@@ -71,3 +71,21 @@ async fn what_is_unknown_changes_nothing() {
     );
     assert_eq!(server.get("/_cluster/settings").await.json(), json!({ "persistent": {}, "transient": {} }));
 }
+
+#[tokio::test]
+async fn a_list_is_not_read_as_the_fields_of_an_object() {
+    let server = Server::start().await;
+    for (uri, body) in [
+        ("/_ml/filters/f", "[null, null]"),
+        (
+            "/_ml/anomaly_detectors/j",
+            r#"{"analysis_config":{"detectors":[{"function":"count"}]},"analysis_limits":[1]}"#,
+        ),
+        ("/_cluster/settings", "null"),
+    ] {
+        let refused = server.call("PUT", uri, body).await;
+        let failure = refused.failure();
+        assert!(failure.starts_with("400 x_content_parse_exception: [1:1] ["), "{uri}: {failure}");
+        assert!(failure.ends_with("Expected START_OBJECT but was another value"), "{uri}: {failure}");
+    }
+}

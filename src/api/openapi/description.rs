@@ -161,7 +161,14 @@ fn responses(line: &RouteLine, known: Option<&Operation>) -> Value {
         answer["content"] = content;
     }
     for status in known.map_or(&[200][..], |known| known.statuses) {
-        responses.insert(status.to_string(), answer.clone());
+        let mut answer = answer.clone();
+        if *status >= 400 {
+            // What is asked for is not there, or already what it is in is not.
+            if let Some(schema) = answer.pointer_mut("/content/application~1json/schema") {
+                *schema = json!({ "anyOf": [schema.take(), reference("Error")] });
+            }
+        }
+        responses.insert(status.to_string(), answer);
     }
     for (status, description) in failures(line) {
         let mut failure = json!({ "description": description });
