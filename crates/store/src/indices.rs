@@ -66,7 +66,7 @@ pub fn fixed() -> Vec<(&'static str, Value)> {
     vec![
         (CONFIG, body(config_mapping(), json!({}))),
         (META, body(meta_mapping(), json!({}))),
-        (STATE, body(json!({"_meta": meta(), "dynamic": false}), json!({STATE_WRITE: {"is_hidden": true}}))),
+        (STATE, body(json!({"dynamic": false}), json!({STATE_WRITE: {"is_hidden": true}}))),
         (NOTIFICATIONS, body(notifications_mapping(), json!({NOTIFICATIONS_WRITE: {"is_hidden": true}}))),
         (
             ANNOTATIONS,
@@ -92,12 +92,14 @@ pub fn templates() -> Vec<(&'static str, Value)> {
     let template = |pattern: &str, body: Value| json!({"index_patterns": [pattern], "priority": 2_147_483_647, "template": body});
     vec![
         (".ml-anomalies-", template(".ml-anomalies-*", results_body())),
-        (".ml-state", template(".ml-state*", body(json!({"_meta": meta(), "dynamic": false}), json!({})))),
+        (".ml-state", template(".ml-state*", body(json!({"dynamic": false}), json!({})))),
         (".ml-notifications-000002", template(NOTIFICATIONS, body(notifications_mapping(), json!({})))),
     ]
 }
 
-fn body(mappings: Value, aliases: Value) -> Value {
+fn body(mut mappings: Value, aliases: Value) -> Value {
+    let digest = format!("{:016x}", fnv_1a(mappings.to_string().as_bytes()));
+    mappings["_meta"] = json!({"version": types::job::JOB_VERSION, "auspex_mappings": digest});
     json!({
         "settings": {"index": {"number_of_shards": 1, "auto_expand_replicas": "0-1", "hidden": true}},
         "mappings": mappings,
@@ -105,8 +107,11 @@ fn body(mappings: Value, aliases: Value) -> Value {
     })
 }
 
-fn meta() -> Value {
-    json!({"version": types::job::JOB_VERSION})
+/// FNV-1a, 64 bits. Stands beside the version in `_meta`, so that mappings that changed within a version are found out.
+fn fnv_1a(bytes: &[u8]) -> u64 {
+    bytes.iter().fold(0xcbf2_9ce4_8422_2325, |hash, byte| {
+        (hash ^ u64::from(*byte)).wrapping_mul(0x0000_0100_0000_01b3)
+    })
 }
 
 fn typed(kind: &str, fields: &[&str], into: &mut Map<String, Value>) {
@@ -127,7 +132,7 @@ fn config_mapping() -> Value {
         &mut properties,
     );
     typed("date", &["create_time", "finished_time"], &mut properties);
-    json!({"_meta": meta(), "dynamic": false, "properties": properties})
+    json!({"dynamic": false, "properties": properties})
 }
 
 fn meta_mapping() -> Value {
@@ -138,7 +143,7 @@ fn meta_mapping() -> Value {
         &mut properties,
     );
     typed("date", &["start_time", "end_time"], &mut properties);
-    json!({"_meta": meta(), "dynamic": false, "properties": properties})
+    json!({"dynamic": false, "properties": properties})
 }
 
 fn notifications_mapping() -> Value {
@@ -150,7 +155,7 @@ fn notifications_mapping() -> Value {
         "message".to_owned(),
         json!({"type": "text", "fields": {"raw": {"type": "keyword", "ignore_above": 1024}}}),
     );
-    json!({"_meta": meta(), "dynamic": false, "properties": properties})
+    json!({"dynamic": false, "properties": properties})
 }
 
 fn annotations_mapping() -> Value {
@@ -175,7 +180,7 @@ fn annotations_mapping() -> Value {
     typed("date", &["create_time", "modified_time", "timestamp", "end_timestamp"], &mut properties);
     typed("long", &["detector_index"], &mut properties);
     typed("text", &["annotation"], &mut properties);
-    json!({"_meta": meta(), "dynamic": false, "properties": properties})
+    json!({"dynamic": false, "properties": properties})
 }
 
 fn tasks_mapping() -> Value {
@@ -337,7 +342,7 @@ fn results_mapping() -> Value {
     properties.insert("causes".to_owned(), nested(cause_fields()));
     let keyword = json!([{"strings_as_keywords": {"match": "*", "match_mapping_type": "string",
         "mapping": {"type": "keyword"}}}]);
-    json!({"_meta": meta(), "dynamic_templates": keyword, "properties": properties})
+    json!({"dynamic_templates": keyword, "properties": properties})
 }
 
 fn nested(properties: Map<String, Value>) -> Value {
@@ -385,6 +390,20 @@ mod tests {
         all.sort_unstable();
         all.dedup();
         assert_eq!(all.len(), count);
+    }
+
+    #[test]
+    fn every_index_tells_its_mappings() {
+        let mut digests = Vec::new();
+        for (name, body) in fixed().into_iter().chain([("results", results_body())]) {
+            let meta = &body["mappings"]["_meta"];
+            assert_eq!(meta["version"], types::job::JOB_VERSION, "{name}");
+            digests.push(meta["auspex_mappings"].as_str().unwrap().to_owned());
+        }
+        digests.sort_unstable();
+        digests.dedup();
+        assert_eq!(digests.len(), 8, "different mappings have different digests");
+        assert_eq!(fnv_1a(b"a"), 0xaf63_dc4c_8601_ec8c);
     }
 
     #[test]

@@ -51,7 +51,8 @@ pub trait Store: std::fmt::Debug + Send + Sync {
     /// When the body is refused or the store is away.
     async fn ensure_index(&self, name: &str, body: &Value) -> Result<bool>;
 
-    /// Creates or replaces an index template.
+    /// Creates or replaces an index template. A cluster's indices that match it already get its mappings added, where their
+    /// `_meta` is another one.
     ///
     /// # Errors
     /// When the body is refused or the store is away.

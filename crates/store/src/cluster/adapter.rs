@@ -72,23 +72,24 @@ impl Cluster {
         &self.features
     }
 
-    /// Adds what this version of the service needs to the mappings of an index that an older one made.
-    async fn upgrade(&self, name: &str, mappings: &Value) -> Result<()> {
-        let path = format!("/{}/_mapping", encoded(name));
-        let found = self.transport.call(Method::Get, &path, &[], None).await?;
-        let wanted = mappings.get("_meta");
-        let is_new = |index: &Value| index.pointer("/mappings/_meta") == wanted;
-        if wanted.is_none() || found.as_object().is_none_or(|indices| indices.values().all(is_new)) {
-            return Ok(());
-        }
-        match self.transport.call(Method::Put, &path, &[], Some(mappings)).await {
-            // Fields that are mapped otherwise stay so: documents can still be written.
-            Err(Error::Refused { status: 400, reason, .. }) => {
-                tracing::warn!(index = name, reason, "the mappings of an index could not be upgraded");
-                Ok(())
+    /// Adds what this version of the service needs to the mappings of indices that an older one made; `_meta` tells which.
+    async fn upgrade(&self, pattern: &str, mappings: &Value) -> Result<()> {
+        let Some(wanted) = mappings.get("_meta") else { return Ok(()) };
+        let path = format!("/{}/_mapping", encoded(pattern));
+        let found = self.call(Method::Get, &path, &IndicesOptions::lenient(), None).await?;
+        let old = found.as_object().into_iter().flatten();
+        let old = old.filter(|(_, index)| index.pointer("/mappings/_meta") != Some(wanted));
+        for (name, _) in old {
+            let path = format!("/{}/_mapping", encoded(name));
+            match self.transport.call(Method::Put, &path, &[], Some(mappings)).await {
+                // Fields that are mapped otherwise stay so: documents can still be written.
+                Err(Error::Refused { status: 400, reason, .. }) => {
+                    tracing::warn!(index = name, reason, "the mappings of an index could not be upgraded");
+                }
+                other => drop(other?),
             }
-            other => other.map(drop),
         }
+        Ok(())
     }
 
     async fn call(
@@ -168,7 +169,14 @@ impl Store for Cluster {
 
     async fn put_index_template(&self, name: &str, body: &Value) -> Result<()> {
         let path = format!("/_index_template/{}", encoded(name));
-        self.transport.call(Method::Put, &path, &[], Some(body)).await.map(drop)
+        self.transport.call(Method::Put, &path, &[], Some(body)).await?;
+        // A template says nothing to indices that are there already.
+        let mappings = body.pointer("/template/mappings").unwrap_or(&Value::Null);
+        let patterns = body.get("index_patterns").and_then(Value::as_array).into_iter().flatten();
+        for pattern in patterns.filter_map(Value::as_str) {
+            self.upgrade(pattern, mappings).await?;
+        }
+        Ok(())
     }
 
     async fn update_aliases(&self, actions: &Value) -> Result<()> {

@@ -106,8 +106,7 @@ impl Gateway {
         let Forward { method, path_and_query, headers, body } = request;
         let headers = self.outgoing(&headers);
         let send = |host: usize, body: reqwest::Body| {
-            let url = self.hosts[host].join(path_and_query.trim_start_matches('/'));
-            let url = url.map_err(|error| Error::refused("illegal_argument_exception", error.to_string()))?;
+            let url = hosts::target(&self.hosts[host], &path_and_query)?;
             Ok::<_, Error>(
                 self.client.request(method.clone(), url).headers(headers.clone()).body(body).send(),
             )

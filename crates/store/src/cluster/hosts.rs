@@ -55,6 +55,30 @@ pub(super) fn addresses(config: &ClusterConfig) -> Result<Vec<Url>> {
     config.urls.iter().map(read).collect()
 }
 
+/// Where a request of somebody else goes: always to `host` and below its path, whatever the request asks for. It bears the
+/// service's credentials, so it must not choose another server, or another service behind the same proxy.
+///
+/// # Errors
+/// When the path leaves that of the host.
+pub(super) fn target(host: &Url, path_and_query: &str) -> Result<Url> {
+    let (path, query) = match path_and_query.split_once('?') {
+        Some((path, query)) => (path, Some(query)),
+        None => (path_and_query, None),
+    };
+    let mut url = host.clone();
+    // Joined it could be taken for an address of its own: `/http://elsewhere/` or `/far:logs-*/_search`.
+    url.set_path(&format!(
+        "{}/{}",
+        host.path().trim_end_matches('/'),
+        path.strip_prefix('/').unwrap_or(path)
+    ));
+    url.set_query(query);
+    if url.path().starts_with(host.path()) {
+        return Ok(url);
+    }
+    Err(Error::refused("illegal_argument_exception", format!("the path [{path}] leaves that of the cluster")))
+}
+
 /// One client for each address.
 ///
 /// # Errors
@@ -82,7 +106,11 @@ pub(super) fn clients(config: &ClusterConfig) -> Result<Vec<Elasticsearch>> {
 /// A client for requests of others, whose bodies are passed on while they come.
 pub(super) fn plain_client(config: &ClusterConfig) -> Result<reqwest::Client> {
     let unusable = |error: reqwest::Error| Error::Config(error.to_string());
-    let mut builder = reqwest::Client::builder().connect_timeout(CONNECT_TIMEOUT).no_gzip();
+    // Whoever asked is told of a redirection; followed, it would carry the request and its credentials elsewhere.
+    let mut builder = reqwest::Client::builder()
+        .connect_timeout(CONNECT_TIMEOUT)
+        .redirect(reqwest::redirect::Policy::none())
+        .no_gzip();
     if !config.verify_certificates {
         builder = builder.danger_accept_invalid_certs(true);
     } else if let Some(pem) = certificate(config)? {
@@ -168,6 +196,26 @@ mod tests {
         let urls = addresses(&config(&["http://a:1", "http://b/es"])).unwrap();
         assert_eq!(urls[1].join("_bulk").unwrap().as_str(), "http://b/es/_bulk");
         assert!(addresses(&config(&[])).is_err() && addresses(&config(&["::"])).is_err());
+    }
+
+    #[test]
+    fn requests_of_others_stay_with_the_cluster() {
+        let [plain, based] =
+            ["http://a:1", "http://b/es"].map(|url| addresses(&config(&[url])).unwrap().remove(0));
+        for (path, expected) in [
+            ("/http://evil/x", "http://a:1/http://evil/x"),
+            ("//evil/x?q=a%20b&y", "http://a:1//evil/x?q=a%20b&y"),
+            ("/far:logs-*/_search?q=x:1/2?", "http://a:1/far:logs-*/_search?q=x:1/2?"),
+            ("/i/_doc/a%2Fb%23c", "http://a:1/i/_doc/a%2Fb%23c"),
+            ("/../_ml", "http://a:1/_ml"),
+        ] {
+            assert_eq!(target(&plain, path).unwrap().as_str(), expected, "{path}");
+        }
+        assert_eq!(target(&based, "/far:i/_search").unwrap().as_str(), "http://b/es/far:i/_search");
+        assert_eq!(target(&based, "/").unwrap().as_str(), "http://b/es/");
+        for path in ["/../x", "/a/../../x", "/%2e%2e/x", "/..\\x", "/..", "/../es-other/x"] {
+            assert!(target(&based, path).is_err(), "{path}");
+        }
     }
 
     #[test]

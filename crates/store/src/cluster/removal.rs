@@ -6,6 +6,9 @@ use serde_json::{Value, json};
 use super::adapter::{Cluster, encoded, number, options_query};
 use crate::{BulkOp, Error, IndicesOptions, Result, Store, Version};
 
+/// Documents that one request removes at most: a few seconds of work. A request that takes longer than the transport waits
+/// would be sent again while the cluster still works on the first one.
+const REQUEST_DOCUMENTS_MAX: u64 = 20_000;
 /// Removals are repeated so often when documents change under them.
 const REMOVALS_MAX: usize = 5;
 const PAGE: usize = 5_000;
@@ -36,16 +39,20 @@ async fn by_the_cluster(cluster: &Cluster, indices: &str, query: &Value) -> Resu
     let path = format!("/{}/_delete_by_query", encoded(indices));
     let options = options_query(&IndicesOptions::lenient());
     let mut parameters: Vec<(&str, &str)> = options.iter().map(|(n, v)| (*n, v.as_str())).collect();
-    parameters.extend([("conflicts", "proceed"), ("refresh", "true")]);
+    let at_most = REQUEST_DOCUMENTS_MAX.to_string();
+    parameters.extend([("conflicts", "proceed"), ("refresh", "true"), ("max_docs", &at_most)]);
     let body = json!({ "query": query });
-    let mut deleted = 0;
-    for _ in 0..REMOVALS_MAX {
+    let (mut deleted, mut conflicting) = (0, 0);
+    while conflicting < REMOVALS_MAX {
         let answer = cluster.transport().call(Method::Post, &path, &parameters, Some(&body)).await?;
         deleted += number(&answer, "deleted");
         if answer.get("failures").and_then(Value::as_array).is_some_and(|failures| !failures.is_empty()) {
             return Err(Error::Unavailable("some documents could not be removed".to_owned()));
         }
-        if number(&answer, "version_conflicts") == 0 {
+        let conflicts = number(&answer, "version_conflicts");
+        if conflicts > 0 {
+            conflicting += 1;
+        } else if number(&answer, "deleted") < REQUEST_DOCUMENTS_MAX {
             return Ok(deleted);
         }
     }

@@ -41,15 +41,20 @@ pub(super) enum Repeat {
 /// Is the request sent again?
 fn again(answered: Answered, repeat: Repeat) -> bool {
     match answered {
-        Answered::Status(429 | 502 | 503 | 504) | Answered::NotSent => true,
-        Answered::Status(_) => false,
-        Answered::Broken => repeat == Repeat::Always,
+        Answered::Status(429) | Answered::NotSent => true,
+        _ => uncertain(answered) && repeat == Repeat::Always,
     }
+}
+
+/// Is it open whether the request was carried out? A proxy answers 502 to 504 also when the cluster behind it was only slow,
+/// and a cluster 503 when a part of it did not confirm.
+fn uncertain(answered: Answered) -> bool {
+    matches!(answered, Answered::Status(502..=504) | Answered::Broken)
 }
 
 /// Does another host have better prospects? A cluster that refuses for being busy refuses everywhere.
 fn elsewhere(answered: Answered) -> bool {
-    matches!(answered, Answered::Status(502..=504) | Answered::NotSent | Answered::Broken)
+    uncertain(answered) || answered == Answered::NotSent
 }
 
 /// How long to wait before attempt `attempt` (from 1), in milliseconds: doubled each time, and spread over its upper half
@@ -68,7 +73,7 @@ fn delay_ms(attempt: u32, seed: u64) -> u64 {
 pub(super) struct Reply {
     pub(super) status: u16,
     pub(super) body: Bytes,
-    /// Was an answer lost before this one, so that the request may have been carried out twice?
+    /// Was an answer lost before this one or none that says what happened, so that the request may have been carried out twice?
     pub(super) repeated: bool,
 }
 
@@ -119,16 +124,16 @@ impl Transport {
         loop {
             let host = self.turn.current(hosts);
             let (answered, outcome) = self.send_once(&self.clients[host], &ask, repeated).await;
+            if elsewhere(answered) {
+                self.turn.pass(host, hosts);
+            }
             if !again(answered, ask.repeat) {
                 return outcome;
             }
-            repeated |= answered == Answered::Broken;
-            if elsewhere(answered) {
-                self.turn.pass(host, hosts);
-                if untried > 0 {
-                    untried -= 1;
-                    continue;
-                }
+            repeated |= uncertain(answered);
+            if elsewhere(answered) && untried > 0 {
+                untried -= 1;
+                continue;
             }
             if attempt >= ATTEMPTS_MAX {
                 return outcome;
@@ -216,7 +221,10 @@ mod tests {
             (Answered::Status(200), Repeat::Always, false),
             (Answered::Status(400), Repeat::Always, false),
             (Answered::Status(429), Repeat::Unsent, true),
-            (Answered::Status(503), Repeat::Unsent, true),
+            (Answered::Status(503), Repeat::Always, true),
+            (Answered::Status(502), Repeat::Unsent, false),
+            (Answered::Status(503), Repeat::Unsent, false),
+            (Answered::Status(504), Repeat::Unsent, false),
             (Answered::Status(500), Repeat::Always, false),
             (Answered::NotSent, Repeat::Unsent, true),
             (Answered::Broken, Repeat::Always, true),

@@ -2,8 +2,12 @@
 
 use std::sync::{Arc, Mutex};
 
+use reqwest::Method;
 use serde_json::{Value, json};
-use store::{BulkOp, ClusterConfig, Config, Error, IndicesOptions, ScanRequest, Secret, Store, open};
+use store::{
+    BulkOp, ClusterConfig, Config, Error, Forward, ForwardBody, Gateway, IndicesOptions, ScanRequest, Secret,
+    Store, open,
+};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use types::time::SystemClock;
@@ -14,6 +18,8 @@ enum Play {
     Answer(u16, Value),
     /// Takes the request and hangs up.
     HangUp,
+    /// Sends the asker elsewhere.
+    Redirect(String),
 }
 
 /// Requests as they came: first line, headers and body.
@@ -30,14 +36,16 @@ async fn server(script: Vec<Play>) -> (String, Heard) {
             let (mut stream, _) = listener.accept().await.unwrap();
             let text = request(&mut stream).await;
             told.lock().unwrap().push(text);
-            if let Play::Answer(status, body) = play {
-                let body = body.to_string();
-                let head = format!(
-                    "HTTP/1.1 {status} x\r\ncontent-type: application/json\r\ncontent-length: {}\r\nconnection: close\r\n\r\n",
-                    body.len()
-                );
-                stream.write_all((head + &body).as_bytes()).await.unwrap();
-            }
+            let (status, body, more) = match play {
+                Play::Answer(status, body) => (status, body.to_string(), String::new()),
+                Play::Redirect(to) => (302, String::new(), format!("location: {to}\r\n")),
+                Play::HangUp => continue,
+            };
+            let head = format!(
+                "HTTP/1.1 {status} x\r\ncontent-type: application/json\r\ncontent-length: {}\r\n{more}connection: close\r\n\r\n",
+                body.len()
+            );
+            stream.write_all((head + &body).as_bytes()).await.unwrap();
         }
     });
     (url, heard)
@@ -110,8 +118,13 @@ async fn a_write_whose_answer_was_lost_is_not_a_conflict_with_itself() {
             json!({"_index": "i", "_id": "1", "_seq_no": 7, "_primary_term": 2, "_source": source}),
         )
     };
-    for (source, ours) in [(json!({"x": 1}), true), (json!({"x": 2}), false)] {
-        let (store, _) = one(vec![Play::HangUp, conflict(), stored(source)]).await;
+    let late = || Play::Answer(504, json!("too slow"));
+    for (lost, source, ours) in [
+        (Play::HangUp, json!({"x": 1}), true),
+        (late(), json!({"x": 1}), true),
+        (late(), json!({"x": 2}), false),
+    ] {
+        let (store, _) = one(vec![lost, conflict(), stored(source)]).await;
         let outcomes = store.bulk(vec![BulkOp::create("i", "1", r#"{"x":1}"#.to_owned())]).await.unwrap();
         assert_eq!(outcomes[0].error.is_none(), ours);
         assert_eq!(outcomes[0].version.is_some_and(|version| version.seq_no == 7), ours);
@@ -124,14 +137,19 @@ async fn a_write_whose_answer_was_lost_is_not_a_conflict_with_itself() {
     );
 }
 
-#[tokio::test]
-async fn a_page_of_a_scroll_that_was_lost_ends_the_scan() {
-    let no_points = || Play::Answer(405, json!({"error": "no handler found", "status": 405}));
-    let hit = json!({"fields": {"t": ["5"]}, "sort": [5, 0]});
-    let first = Play::Answer(200, json!({"_scroll_id": "s", "hits": {"hits": [hit]}}));
-    let (store, heard) = one(vec![no_points(), no_points(), first, Play::HangUp]).await;
-    let request = ScanRequest {
-        indices: vec!["far:logs-*".to_owned()],
+fn no_points() -> Play {
+    Play::Answer(405, json!({"error": "no handler found", "status": 405}))
+}
+
+fn page(id: &str) -> Play {
+    let hit = json!({"fields": {"t": ["5"]}, "sort": [5, 0, 1]});
+    let id_name = if id == "s" { "_scroll_id" } else { "pit_id" };
+    Play::Answer(200, json!({id_name: id, "hits": {"hits": [hit]}}))
+}
+
+fn all_of(indices: &str) -> ScanRequest {
+    ScanRequest {
+        indices: vec![indices.to_owned()],
         query: json!({"match_all": {}}),
         runtime_mappings: None,
         script_fields: None,
@@ -141,15 +159,107 @@ async fn a_page_of_a_scroll_that_was_lost_ends_the_scan() {
         fields: Vec::new(),
         page_size: 1,
         options: IndicesOptions::default(),
+    }
+}
+
+#[tokio::test]
+async fn a_page_of_a_scroll_that_was_lost_ends_the_scan() {
+    let late = Play::Answer(504, json!("too slow"));
+    for lost in [Play::HangUp, late] {
+        let (store, heard) = one(vec![no_points(), no_points(), page("s"), lost]).await;
+        let mut scan = store.scan(all_of("far:logs-*")).await.unwrap();
+        assert_eq!(scan.next().await.unwrap().unwrap().times_ms, [5]);
+        assert!(scan.next().await.unwrap_err().is_transient());
+        assert!(scan.next().await.unwrap().is_none());
+        let heard = heard.lock().unwrap();
+        assert!(heard[3].starts_with("POST /far%3Alogs-*/_search?"), "{}", heard[3]);
+        assert!(heard[3].contains(r#"{"_seq_no":{"order":"asc"}}"#));
+        assert_eq!(heard.len(), 5, "the lost page was not asked for twice");
+    }
+}
+
+#[tokio::test]
+async fn a_refusal_for_another_reason_does_not_end_points_in_time_for_good() {
+    let closed = || {
+        let error = json!({"type": "index_closed_exception", "reason": "closed"});
+        Play::Answer(400, json!({"error": error, "status": 400}))
     };
-    let mut scan = store.scan(request).await.unwrap();
-    assert_eq!(scan.next().await.unwrap().unwrap().times_ms, [5]);
-    assert!(scan.next().await.unwrap_err().is_transient());
-    assert!(scan.next().await.unwrap().is_none());
+    let opened = || Play::Answer(200, json!({"id": "p"}));
+    let script = vec![closed(), closed(), closed(), opened(), page("p"), page("p")];
+    let (store, heard) = one(script).await;
+    let mut first = store.scan(all_of("logs")).await.unwrap();
+    assert!(first.next().await.is_err());
+    let mut second = store.scan(all_of("logs")).await.unwrap();
+    assert_eq!(second.next().await.unwrap().unwrap().times_ms, [5]);
     let heard = heard.lock().unwrap();
-    assert!(heard[3].starts_with("POST /far%3Alogs-*/_search?"), "{}", heard[3]);
-    assert!(heard[3].contains(r#"{"_seq_no":{"order":"asc"}}"#));
-    assert_eq!(heard.len(), 5, "the lost page was not asked for twice");
+    assert!(heard[4].starts_with("POST /logs/_pit?"), "{}", heard[4]);
+    assert!(heard[6].contains("_shard_doc"), "{}", heard[6]);
+}
+
+#[tokio::test]
+async fn a_first_scan_that_meets_an_error_says_so() {
+    let broken = Play::Answer(500, json!({"error": {"type": "x", "reason": "out of memory"}, "status": 500}));
+    let script = vec![Play::Answer(200, json!({"id": "p"})), broken, Play::Answer(200, json!({}))];
+    let (store, _) = one(script).await;
+    let error = store.scan(all_of("logs")).await.unwrap_err();
+    assert!(error.is_transient() && error.to_string().contains("out of memory"), "{error}");
+}
+
+#[tokio::test]
+async fn long_removals_are_many_short_requests() {
+    let removed = |deleted: u64, version_conflicts: u64| {
+        let body = json!({"deleted": deleted, "version_conflicts": version_conflicts, "failures": []});
+        Play::Answer(200, body)
+    };
+    let refreshed = Play::Answer(200, json!({}));
+    let (store, heard) = one(vec![refreshed, removed(20_000, 0), removed(19_999, 1), removed(5, 0)]).await;
+    assert_eq!(store.delete_by_query("i", &json!({"match_all": {}})).await.unwrap(), 40_004);
+    let heard = heard.lock().unwrap();
+    assert!(heard[2..].iter().all(|request| request.contains("max_docs=20000")), "{heard:?}");
+}
+
+#[tokio::test]
+async fn indices_whose_mappings_are_old_get_the_new_ones() {
+    let (name, body) = store::indices::templates().remove(0);
+    let now = body["template"]["mappings"].clone();
+    let same_version = json!({"_meta": {"version": now["_meta"]["version"]}});
+    let found =
+        json!({".ml-anomalies-new": {"mappings": now}, ".ml-anomalies-old": {"mappings": same_version}});
+    let ok = || Play::Answer(200, json!({"acknowledged": true}));
+    let (store, heard) = one(vec![ok(), Play::Answer(200, found), ok()]).await;
+    store.put_index_template(name, &body).await.unwrap();
+    let heard = heard.lock().unwrap();
+    assert!(heard[2].starts_with("GET /.ml-anomalies-*/_mapping?"), "{}", heard[2]);
+    assert!(heard[3].starts_with("PUT /.ml-anomalies-old/_mapping"), "{}", heard[3]);
+    assert_eq!(heard.len(), 4);
+}
+
+#[tokio::test]
+async fn requests_that_are_passed_on_go_nowhere_else() {
+    let (elsewhere, stolen) = server(vec![Play::Answer(200, json!({}))]).await;
+    let (url, heard) = server(vec![Play::Answer(404, json!({})), Play::Redirect(elsewhere.clone())]).await;
+    let mut config = ClusterConfig::new(vec![url]);
+    config.api_key = Some(Secret::new("own"));
+    let gateway = Gateway::new(&config).unwrap();
+    let forward = |path: String| {
+        let body = ForwardBody::Whole(Vec::new().into());
+        gateway.forward(Forward {
+            method: Method::GET,
+            path_and_query: path,
+            headers: Default::default(),
+            body,
+        })
+    };
+    assert_eq!(forward(format!("/{elsewhere}/x")).await.unwrap().status, 404);
+    let redirected = forward("/far:logs-*/_search".to_owned()).await.unwrap();
+    assert_eq!(
+        (redirected.status.as_u16(), &redirected.headers["location"]),
+        (302, &elsewhere.parse().unwrap())
+    );
+    let heard = heard.lock().unwrap();
+    assert!(heard[0].starts_with(&format!("GET /{elsewhere}/x HTTP")), "{}", heard[0]);
+    assert!(heard[1].starts_with("GET /far:logs-*/_search HTTP"), "{}", heard[1]);
+    assert!(stolen.lock().unwrap().is_empty(), "credentials stay with the cluster");
 }
 
 #[tokio::test]
