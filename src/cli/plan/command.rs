@@ -24,11 +24,14 @@ struct Target {
     /// API key, as it is sent
     #[arg(long, value_name = "KEY", env = "AUSPEX_API_KEY", hide_env_values = true)]
     api_key: Option<String>,
+    /// What the server has as `store_index_prefix`; needed for models alone, which lie in its own indices
+    #[arg(long, value_name = "PREFIX", env = "AUSPEX_STORE_INDEX_PREFIX", default_value = "")]
+    index_prefix: String,
 }
 
 impl Target {
     fn server(&self) -> Server {
-        Server::new(&self.url, self.api_key.as_deref())
+        Server::new(&self.url, self.api_key.as_deref(), &self.index_prefix)
     }
 }
 
@@ -170,19 +173,30 @@ fn refuse(changes: &[Change], keep_models: bool) -> Result<(), PlanError> {
 /// Carries the changes out in order and notes those that are done; ends with the first that fails.
 async fn carry_out(server: &Server, changes: &[Change], done: &mut Vec<String>) -> Result<(), PlanError> {
     for change in changes.iter().filter(|change| change.action != Action::Unsupported) {
-        send_all(server, &change.prepare).await?;
-        let changed = send_all(server, &change.steps).await;
-        if changed.is_ok() || change.action == Action::Update {
-            // What was stopped for an update that the server refused goes on as before.
-            let finished = send_all(server, &change.finish).await;
-            changed?;
-            finished?;
-        } else {
-            changed?;
+        let prepared = send_all(server, &change.prepare).await;
+        let is_whole = prepared.is_err() || change.action == Action::Update;
+        let changed = match prepared {
+            Ok(()) => send_all(server, &change.steps).await,
+            refused => refused,
+        };
+        if changed.is_ok() {
+            send_all(server, &change.finish).await?;
+        } else if is_whole {
+            go_on(server, &change.finish).await;
         }
+        changed?;
         done.push(print::title(change));
     }
     Ok(())
+}
+
+/// What was stopped for a change that the server refused goes on as before. What was not stopped yet refuses to be started.
+async fn go_on(server: &Server, steps: &[Step]) {
+    for step in steps {
+        if let Err(error) = server.send(step).await {
+            tracing::warn!(path = step.path, %error, "it does not go on");
+        }
+    }
 }
 
 async fn send_all(server: &Server, steps: &[Step]) -> Result<(), PlanError> {

@@ -206,7 +206,8 @@ async fn oldest_ms(source: &Source, time_field: &str, sides: &Sides<'_>) -> Resu
         Ok(answer) => {
             Ok(answer.pointer("/aggregations/oldest/value").and_then(Value::as_f64).map(|ms| ms as i64))
         }
-        Err(PlanError::Refused { .. }) => Ok(None),
+        // Without an index there is nothing to read; any other refusal leaves open whether there is.
+        Err(PlanError::Refused { status: 404, .. }) => Ok(None),
         Err(error) => Err(error),
     }
 }

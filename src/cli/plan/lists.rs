@@ -225,12 +225,21 @@ fn with_events(mut change: Change, now: &CurrentCalendar, path: &str, wanted: &[
     change.step(Step::with("POST", format!("{path}/events"), json!({"events": add})))
 }
 
+/// An id as a part of a path: those of watches may hold anything.
+fn in_path(id: &str) -> String {
+    let letter = |byte: u8| match byte {
+        b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'-' | b'_' | b'.' | b'~' => char::from(byte).to_string(),
+        other => format!("%{other:02X}"),
+    };
+    id.bytes().map(letter).collect()
+}
+
 /// What makes the watch what the file says; a server without watches is told of.
 ///
 /// # Errors
 /// When the server cannot be asked.
 pub(super) async fn watch(document: &Document, server: &Server) -> Result<Option<Change>, PlanError> {
-    let path = format!("/_watcher/watch/{}", document.id);
+    let path = format!("/_watcher/watch/{}", in_path(&document.id));
     let found = match server.find(&path).await {
         Ok(found) => found,
         Err(PlanError::Refused { status: 400 | 405, .. }) => {
@@ -250,4 +259,13 @@ pub(super) async fn watch(document: &Document, server: &Server) -> Result<Option
     let differences = difference::between(&found["watch"], &body);
     let change = Change::new(Kind::Watch, &document.id, Action::Update);
     Ok((!differences.is_empty()).then(|| change.differing(differences).step(step)))
+}
+
+#[cfg(test)]
+mod tests {
+    #[test]
+    fn ids_are_one_part_of_a_path() {
+        assert_eq!(super::in_path("a-b_c.1"), "a-b_c.1");
+        assert_eq!(super::in_path("a/b c?ü"), "a%2Fb%20c%3F%C3%BC");
+    }
 }

@@ -1,7 +1,7 @@
 //! One form for what files say and what servers have, so that only what means something else differs.
 //!
 //! A file need not name everything: a field of a job or datafeed that it leaves out stays as it is on the server. Only
-//! `analysis_config` is read as a whole, since a detector without a field is another detector.
+//! `analysis_config` and `data_description` are read as a whole, since a detector without a field is another detector.
 
 use serde_json::{Map, Value};
 use types::datafeed::{Datafeed, DatafeedBody};

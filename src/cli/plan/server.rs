@@ -26,9 +26,9 @@ impl Step {
         Self { method, path: path.into(), body: Some(body), lines: None }
     }
 
-    /// Writes documents. An item that is refused makes the step fail.
+    /// Writes documents to aliases. An item that is refused, or whose alias is not there, makes the step fail.
     pub(super) fn bulk(lines: String) -> Self {
-        Self { lines: Some(lines), ..Self::new("POST", "/_bulk?refresh=true") }
+        Self { lines: Some(lines), ..Self::new("POST", "/_bulk?refresh=true&require_alias=true") }
     }
 }
 
@@ -37,14 +37,22 @@ impl Step {
 pub(super) struct Server {
     base: String,
     api_key: Option<String>,
+    /// Stands before the names of the service's own indices.
+    index_prefix: String,
     http: reqwest::Client,
 }
 
 impl Server {
     /// `base` is the address, with a name and a password in it if the server asks for them.
-    pub(super) fn new(base: &str, api_key: Option<&str>) -> Self {
+    pub(super) fn new(base: &str, api_key: Option<&str>, index_prefix: &str) -> Self {
         let base = base.trim_end_matches('/').to_owned();
-        Self { base, api_key: api_key.map(str::to_owned), http: reqwest::Client::new() }
+        let (api_key, index_prefix) = (api_key.map(str::to_owned), index_prefix.to_owned());
+        Self { base, api_key, index_prefix, http: reqwest::Client::new() }
+    }
+
+    /// The name under which one of the service's own indices is found.
+    pub(super) fn index(&self, name: &str) -> String {
+        format!("{}{name}", self.index_prefix)
     }
 
     pub(super) async fn get(&self, path: &str) -> Result<Value, PlanError> {

@@ -11,6 +11,7 @@ use super::document::{Document, Kind};
 use super::planning::{Jobs, Sides};
 use super::server::{Server, Step};
 
+const STATE: &str = ".ml-state*";
 const STATE_WRITE: &str = ".ml-state-write";
 const HIDDEN: &str = "expand_wildcards=all&ignore_unavailable=true";
 
@@ -24,23 +25,27 @@ pub(super) async fn exported(
     snapshot_id: &str,
     active: bool,
 ) -> Result<Value, PlanError> {
-    let results = format!(".ml-anomalies-{job_id}");
+    let results = server.index(&format!(".ml-anomalies-{job_id}"));
+    let states = server.index(STATE);
     let query =
         json!({"bool": {"filter": [{"term": {"job_id": job_id}}, {"term": {"snapshot_id": snapshot_id}}]}});
     let snapshot = first_hit(server, &results, query).await?.ok_or_else(|| {
-        PlanError::Impossible(format!("the server has no snapshot [{snapshot_id}] of job [{job_id}]"))
+        PlanError::Impossible(format!(
+            "the server shows no snapshot [{snapshot_id}] of job [{job_id}] in [{results}]: its document API must be open, and \
+             --index-prefix be its [store_index_prefix]"
+        ))
     })?;
     let chunks = snapshot["_source"]["snapshot_doc_count"].as_u64().unwrap_or(0);
     let mut state = Vec::new();
     for chunk in 1..=chunks {
         let id = format!("{job_id}_model_state_{snapshot_id}#{chunk}");
-        state.push(document(server, ".ml-state*", &id).await?.ok_or_else(|| {
+        state.push(document(server, &states, &id).await?.ok_or_else(|| {
             PlanError::Impossible(format!("document [{id}] of snapshot [{snapshot_id}] is missing"))
         })?);
     }
     // Other servers keep the categories beside the model.
     for chunk in 1.. {
-        match document(server, ".ml-state*", &format!("{job_id}_categorizer_state#{chunk}")).await? {
+        match document(server, &states, &format!("{job_id}_categorizer_state#{chunk}")).await? {
             Some(found) => state.push(found),
             None => break,
         }
@@ -89,14 +94,15 @@ pub(super) fn change(
     }
     let mut change =
         Change::new(Kind::ModelSnapshot, &document.id, Action::Import).note(format!("of job [{job_id}]"));
-    let results = format!(".ml-anomalies-.write-{job_id}");
+    let (results, states) =
+        (sides.server.index(&format!(".ml-anomalies-.write-{job_id}")), sides.server.index(STATE_WRITE));
     let part = |name: &str| document.body.get(name).filter(|part| !part.is_null());
     let line = |index: &str, part: &Value| {
         bulk_lines(index, part).ok_or_else(|| document.wrong("its documents need [_id] and [_source]"))
     };
     // One request for each, since a piece of state may be several megabytes long.
     for piece in part("state").and_then(Value::as_array).into_iter().flatten() {
-        change = change.step(Step::bulk(line(STATE_WRITE, piece)?));
+        change = change.step(Step::bulk(line(&states, piece)?));
     }
     if let Some(counts) = part("data_counts") {
         change = change.step(Step::bulk(line(&results, counts)?));
