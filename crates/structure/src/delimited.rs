@@ -19,6 +19,7 @@ pub(crate) fn find(sample: &str, lines: usize, options: &Options) -> Result<Stru
         .map_or_else(|| TRIED.to_vec(), |delimiter| vec![(delimiter, if forced { 1 } else { 2 })]);
     let mut why = String::new();
     for (delimiter, columns_min) in tried {
+        options.stop.check()?;
         match fitting(sample, delimiter, quote, columns_min, forced) {
             Ok(rows) => return described(sample, lines, delimiter, quote, rows, options),
             Err(reason) => why = format!("delimited by [{}]: {reason}", delimiter.escape_debug()),
@@ -101,7 +102,7 @@ fn described(
     ));
     found.explanation.push(format!("The first row is {}a header", if has_header { "" } else { "not " }));
     let time_ref = time.as_ref().map(|(field, found)| (field.as_str(), found));
-    (found.mappings, found.field_stats) = columns.described(time_ref);
+    (found.mappings, found.field_stats) = columns.described(time_ref, &options.stop)?;
     let separators = regex::escape(&delimiter.to_string());
     if has_header {
         let quoted = |name: &String| {

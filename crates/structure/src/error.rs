@@ -30,6 +30,9 @@ pub enum Error {
         /// Characters that it may have.
         limit: usize,
     },
+    /// The caller has stopped the search.
+    #[error("the search for a structure was stopped")]
+    Stopped,
     /// A grok expression that cannot be read.
     #[error("{0}")]
     Pattern(String),
@@ -37,6 +40,9 @@ pub enum Error {
 
 impl Classify for Error {
     fn kind(&self) -> ErrorKind {
-        ErrorKind::IllegalArgument
+        match self {
+            Self::Stopped => ErrorKind::TooManyRequests,
+            _ => ErrorKind::IllegalArgument,
+        }
     }
 }

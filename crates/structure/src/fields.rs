@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use serde_json::{Map, Number, Value, json};
 
 use crate::timestamp::{self, Found};
+use crate::{Result, Stop};
 
 /// Values shown of each field, the most frequent first.
 const TOP: usize = 10;
@@ -47,27 +48,41 @@ impl Columns {
     }
 
     /// The field that is a time in all its values, and its format: the one that is asked for, or the first.
-    pub(crate) fn time(&self, wanted: Option<&str>, format: Option<&str>) -> Option<(String, Found)> {
-        self.names.iter().filter(|name| wanted.is_none_or(|wanted| wanted == name.as_str())).find_map(
-            |name| {
-                let texts: Vec<String> = self.values(name).iter().map(text).collect();
-                let all = texts.iter().map(String::as_str);
-                if let Some(format) = format {
-                    return timestamp::named(format, all).map(|found| (name.clone(), found));
-                }
-                let (found, count) = timestamp::best(all, true)?;
-                let epoch = found.java.iter().any(|java| java.starts_with("UNIX"));
-                // A number that could be seconds is a time only if its name says so.
-                let named = ["time", "date", "timestamp", "ts"]
-                    .iter()
-                    .any(|part| name.to_ascii_lowercase().contains(part));
-                (count == texts.len() && (!epoch || named)).then(|| (name.clone(), found))
-            },
-        )
+    pub(crate) fn time(
+        &self,
+        wanted: Option<&str>,
+        format: Option<&str>,
+        stop: &Stop,
+    ) -> Result<Option<(String, Found)>> {
+        for name in self.names.iter().filter(|name| wanted.is_none_or(|wanted| wanted == name.as_str())) {
+            stop.check()?;
+            if let Some(found) = self.time_in(name, format) {
+                return Ok(Some((name.clone(), found)));
+            }
+        }
+        Ok(None)
+    }
+
+    fn time_in(&self, name: &str, format: Option<&str>) -> Option<Found> {
+        let texts: Vec<String> = self.values(name).iter().map(text).collect();
+        let all = texts.iter().map(String::as_str);
+        let (found, count) = match format {
+            Some(format) => timestamp::named(format, all, true)?,
+            None => timestamp::best(all, true)?,
+        };
+        let epoch = format.is_none() && found.java.iter().any(|java| java.starts_with("UNIX"));
+        // A number that could be seconds is a time only if its name or the caller says so.
+        let named =
+            ["time", "date", "timestamp", "ts"].iter().any(|part| name.to_ascii_lowercase().contains(part));
+        (count == texts.len() && (!epoch || named)).then_some(found)
     }
 
     /// `mappings` and `field_stats`. `@timestamp` is added when there is a time.
-    pub(crate) fn described(&self, time: Option<(&str, &Found)>) -> (Value, Map<String, Value>) {
+    pub(crate) fn described(
+        &self,
+        time: Option<(&str, &Found)>,
+        stop: &Stop,
+    ) -> Result<(Value, Map<String, Value>)> {
         let mut properties = Map::new();
         let mut stats = Map::new();
         if time.is_some() {
@@ -76,6 +91,7 @@ impl Columns {
         let mut sorted: Vec<&String> = self.names.iter().collect();
         sorted.sort();
         for name in sorted {
+            stop.check()?;
             let values = self.values(name);
             let format = time.filter(|(field, _)| *field == name).map(|(_, found)| found.clone());
             let mapping = match &format {
@@ -87,7 +103,7 @@ impl Columns {
                 properties.insert(name.clone(), mapping);
             }
         }
-        (json!({ "properties": properties }), stats)
+        Ok((json!({ "properties": properties }), stats))
     }
 }
 
@@ -216,7 +232,8 @@ mod tests {
     }
 
     fn kind(values: &[&str]) -> String {
-        columns(values).described(None).0["properties"]["f"]["type"].as_str().unwrap_or_default().to_owned()
+        let (mappings, _) = columns(values).described(None, &Stop::default()).unwrap();
+        mappings["properties"]["f"]["type"].as_str().unwrap_or_default().to_owned()
     }
 
     #[test]
@@ -232,7 +249,7 @@ mod tests {
 
     #[test]
     fn statistics_are_of_the_values_that_are_there() {
-        let (_, stats) = columns(&["1", "2", "2", "7", ""]).described(None);
+        let (_, stats) = columns(&["1", "2", "2", "7", ""]).described(None, &Stop::default()).unwrap();
         assert_eq!(
             stats["f"],
             json!({"count": 4, "cardinality": 3, "min_value": 1, "max_value": 7, "mean_value": 3, "median_value": 2,

@@ -38,19 +38,21 @@ pub fn find_structure(content: &str, options: &Options) -> Result<Structure> {
         None => guess(sample, lines, truncated, options),
     }?;
     found.has_byte_order_marker = has_mark;
-    found.explanation.insert(0, "Using character encoding [UTF-8]".to_owned());
+    found.charset.clone_from(&options.charset);
+    found.explanation.insert(0, format!("Using character encoding [{}]", options.charset));
     Ok(found)
 }
 
 fn guess(sample: &str, lines: usize, truncated: bool, options: &Options) -> Result<Structure> {
-    let tried = [
-        ndjson::find(sample, lines, truncated, options),
-        xml::find(sample, lines, truncated, options),
-        delimited::find(sample, lines, options),
+    // One after the other: the first that fits spares the rest.
+    let tried: [&dyn Fn() -> Result<Structure>; 3] = [
+        &|| ndjson::find(sample, lines, truncated, options),
+        &|| xml::find(sample, lines, truncated, options),
+        &|| delimited::find(sample, lines, options),
     ];
     let mut reasons = Vec::new();
     for attempt in tried {
-        match attempt {
+        match attempt() {
             Ok(found) => return Ok(found),
             Err(Error::NoFormat(reason)) => reasons.push(reason),
             Err(other) => return Err(other),
@@ -102,7 +104,7 @@ pub(crate) fn time_of(columns: &Columns, options: &Options) -> Result<Option<(St
             "Specified timestamp field [{wanted}] is not present in record"
         )));
     }
-    let found = columns.time(wanted, format);
+    let found = columns.time(wanted, format, &options.stop)?;
     match (found, wanted, format) {
         (None, _, Some(format)) => Err(Error::Contradiction(format!(
             "Specified timestamp format [{format}] does not match for any record"
@@ -147,6 +149,39 @@ mod tests {
         assert!(find_structure("{\"a\":1}\n{\"a\":2}\n", &missing).is_err());
         let ndjson = Options { format: Some(Format::Ndjson), ..Options::default() };
         assert!(find_structure("a\nb\n", &ndjson).is_err());
+    }
+
+    #[test]
+    fn a_stopped_search_ends() {
+        let options = Options::default();
+        options.stop.stop();
+        for text in ["{\"a\":1}\n{\"a\":2}\n", "<a>1</a>\n<a>2</a>\n", "a\tb\n1\t2\n", "alpha 1\nbeta 2\n"] {
+            assert_eq!(find_structure(text, &options).unwrap_err(), Error::Stopped, "{text}");
+        }
+    }
+
+    #[test]
+    fn the_character_set_and_the_mark_are_told() {
+        let options = Options { charset: "UTF-16LE".to_owned(), ..Options::default() };
+        let found = find_structure("\u{feff}alpha\nbeta\n", &options).unwrap();
+        assert_eq!((found.charset.as_str(), found.has_byte_order_marker), ("UTF-16LE", true));
+        assert_eq!(found.explanation[0], "Using character encoding [UTF-16LE]");
+    }
+
+    #[test]
+    fn the_time_is_in_the_column_that_has_its_format() {
+        let format = Some(Some("yyyy-MM-dd HH:mm:ss".to_owned()));
+        let options = Options { timestamp_format: format, ..Options::default() };
+        let rows = "host,when,state\nweb1,2018-05-17 13:41:23,up\nweb2,2018-05-17 13:41:32,down\n";
+        assert_eq!(find_structure(rows, &options).unwrap().timestamp_field.as_deref(), Some("when"));
+        for field in ["host", "state"] {
+            let wrong = Options { timestamp_field: Some(field.to_owned()), ..options.clone() };
+            assert!(find_structure(rows, &wrong).is_err(), "{field}");
+        }
+        // A time inside a longer value is none that a pipeline could read.
+        let inside = "host,when\nweb1,at 2018-05-17 13:41:23\nweb2,at 2018-05-17 13:41:32\n";
+        let delimited = Options { format: Some(Format::Delimited), ..options };
+        assert!(find_structure(inside, &delimited).is_err());
     }
 
     proptest! {

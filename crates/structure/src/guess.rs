@@ -7,6 +7,13 @@ use std::sync::LazyLock;
 use regex::Regex;
 
 use crate::grok::ecs_name;
+use crate::{Options, Result};
+
+/// Values that an expression names; what follows them is anything. A line is as long as its sender likes.
+const VALUES_MAX: usize = 64;
+
+/// Begin and end of a value in its text.
+type Span = (usize, usize);
 
 /// Kinds of values: name in the grok library, name of the field, what they look like. The most telling are looked for first.
 #[rustfmt::skip]
@@ -32,61 +39,78 @@ pub(crate) fn expression(
     messages: &[&str],
     spans: &[(usize, usize)],
     time: Option<(&str, &str)>,
-    ecs: bool,
-) -> String {
-    let mut guess = Guess { names: BTreeMap::new(), ecs };
+    options: &Options,
+) -> Result<String> {
+    let mut guess = Guess { names: BTreeMap::new(), values: 0, options };
     let before: Vec<&str> = messages.iter().zip(spans).map(|(text, (start, _))| &text[..*start]).collect();
     let after: Vec<&str> = messages.iter().zip(spans).map(|(text, (_, end))| &text[*end..]).collect();
     let mut pattern = String::new();
     if let Some((grok, field)) = time {
         guess.names.insert(field.to_owned(), 1);
-        pattern.push_str(&guess.between(&before, 0));
+        pattern.push_str(&guess.between(&before, 0)?);
         pattern.push_str(&format!("%{{{grok}:{field}}}"));
-        pattern.push_str(&guess.rest(&after));
+        pattern.push_str(&guess.rest(&after)?);
     } else {
-        pattern.push_str(&guess.rest(messages));
+        pattern.push_str(&guess.rest(messages)?);
     }
-    pattern
+    Ok(pattern)
 }
 
-struct Guess {
+struct Guess<'o> {
     /// How often a name of a field has been used.
     names: BTreeMap<String, usize>,
-    ecs: bool,
+    /// Values that the expression has so far.
+    values: usize,
+    options: &'o Options,
 }
 
-impl Guess {
+impl Guess<'_> {
     fn field(&mut self, name: &str) -> String {
-        let name = if self.ecs { ecs_name(name) } else { name };
+        let name = if self.options.ecs { ecs_name(name) } else { name };
         let count = self.names.entry(name.to_owned()).or_default();
         *count += 1;
         if *count == 1 { name.to_owned() } else { format!("{name}{count}") }
     }
 
     /// What follows the last known value, up to the end.
-    fn rest(&mut self, texts: &[&str]) -> String {
-        let Some((kind, spans)) = self.kind_in_all(texts, 0) else {
-            return if texts.iter().all(|text| text.is_empty()) {
-                String::new()
-            } else {
-                format!("{}.*", leading(texts))
-            };
-        };
-        let (before, after) = split(texts, &spans);
-        let prologue = self.between(&before, kind + 1);
-        let name = self.named(kind, &before);
-        let rest = self.rest(&after);
-        format!("{prologue}%{{{}:{name}}}{rest}", KINDS[kind].0)
+    fn rest(&mut self, texts: &[&str]) -> Result<String> {
+        let mut pattern = String::new();
+        let texts = self.values_of(texts, 0, &mut pattern)?;
+        if texts.iter().any(|text| !text.is_empty()) {
+            pattern.push_str(&leading(&texts));
+            pattern.push_str(".*");
+        }
+        Ok(pattern)
     }
 
     /// What stands between two values. Kinds before `from` were looked for already.
-    fn between(&mut self, texts: &[&str], from: usize) -> String {
-        let Some((kind, spans)) = self.kind_in_all(texts, from) else { return literals(texts) };
-        let (before, after) = split(texts, &spans);
-        let prologue = self.between(&before, kind + 1);
-        let name = self.named(kind, &before);
-        let rest = self.between(&after, from);
-        format!("{prologue}%{{{}:{name}}}{rest}", KINDS[kind].0)
+    fn between(&mut self, texts: &[&str], from: usize) -> Result<String> {
+        let mut pattern = String::new();
+        let texts = self.values_of(texts, from, &mut pattern)?;
+        pattern.push_str(&literals(&texts));
+        Ok(pattern)
+    }
+
+    /// Writes the values that all texts have, with what stands before each; what follows the last of them.
+    fn values_of<'t>(
+        &mut self,
+        texts: &[&'t str],
+        from: usize,
+        pattern: &mut String,
+    ) -> Result<Vec<&'t str>> {
+        let mut texts = texts.to_vec();
+        while self.values < VALUES_MAX
+            && let Some((kind, spans)) = self.kind_in_all(&texts, from)?
+        {
+            self.values += 1;
+            let (before, after) = split(&texts, &spans);
+            // Only other kinds are looked for before a value: it goes no deeper than there are kinds.
+            pattern.push_str(&self.between(&before, kind + 1)?);
+            let name = self.named(kind, &before);
+            pattern.push_str(&format!("%{{{}:{name}}}", KINDS[kind].0));
+            texts = after;
+        }
+        Ok(texts)
     }
 
     /// A value after `key=` is named by its key.
@@ -106,12 +130,15 @@ impl Guess {
     }
 
     /// The first kind that occurs in all texts, and where.
-    fn kind_in_all(&self, texts: &[&str], from: usize) -> Option<(usize, Vec<(usize, usize)>)> {
-        (from..KINDS.len()).find_map(|kind| {
-            let spans: Option<Vec<(usize, usize)>> =
-                texts.iter().map(|text| occurrence(kind, text)).collect();
-            spans.filter(|spans| !spans.is_empty()).map(|spans| (kind, spans))
-        })
+    fn kind_in_all(&self, texts: &[&str], from: usize) -> Result<Option<(usize, Vec<Span>)>> {
+        for kind in from..KINDS.len() {
+            self.options.stop.check()?;
+            let spans: Option<Vec<Span>> = texts.iter().map(|text| occurrence(kind, text)).collect();
+            if let Some(spans) = spans.filter(|spans| !spans.is_empty()) {
+                return Ok(Some((kind, spans)));
+            }
+        }
+        Ok(None)
     }
 }
 
@@ -193,7 +220,7 @@ mod tests {
 
     fn guessed(messages: &[&str]) -> String {
         let spans = vec![(0, 0); messages.len()];
-        let pattern = expression(messages, &spans, None, false);
+        let pattern = expression(messages, &spans, None, &Options::default()).unwrap();
         let grok = Grok::new(&pattern, false).unwrap();
         for message in messages {
             assert!(grok.matches_all(message), "{pattern} does not match {message}");
@@ -208,6 +235,20 @@ mod tests {
             r"\[%{LOGLEVEL:loglevel}.*? %{INT:field} from %{IP:ipaddress} .*"
         );
         assert_eq!(guessed(&["user=1 took=2.5", "user=22 took=0.1"]), "user=%{INT:user} took=%{NUMBER:took}");
+    }
+
+    #[test]
+    fn lines_of_very_many_values_end_in_anything() {
+        let line = "1 ".repeat(25_000);
+        let pattern = guessed(&[&line, &line]);
+        assert_eq!(pattern.matches("%{INT:").count(), VALUES_MAX);
+        assert!(pattern.ends_with(" .*"), "{pattern}");
+        // The same before a time.
+        let timed = format!("{line}2018-06-27 11:59:06");
+        let (span, time) = ((line.len(), timed.len()), Some(("TIMESTAMP_ISO8601", "timestamp")));
+        let pattern = expression(&[&timed, &timed], &[span; 2], time, &Options::default()).unwrap();
+        assert_eq!(pattern.matches("%{INT:").count(), VALUES_MAX);
+        assert!(pattern.ends_with("%{TIMESTAMP_ISO8601:timestamp}"));
     }
 
     #[test]

@@ -30,5 +30,5 @@ mod xml;
 pub use error::{Error, Result};
 pub use find::find_structure;
 pub use grok::Grok;
-pub use options::{Format, Options};
+pub use options::{Format, Options, Stop};
 pub use outcome::Structure;

@@ -11,6 +11,7 @@ pub(crate) fn find(sample: &str, lines: usize, truncated: bool, options: &Option
     let mut objects: Vec<Map<String, Value>> = Vec::new();
     let stream = serde_json::Deserializer::from_str(sample).into_iter::<Map<String, Value>>();
     for object in stream {
+        options.stop.check()?;
         match object {
             Ok(object) => objects.push(object),
             // The sample may end inside an object.
@@ -33,7 +34,7 @@ pub(crate) fn find(sample: &str, lines: usize, truncated: bool, options: &Option
     let mut found = Structure::new(Format::Ndjson, lines, objects.len(), sample_start);
     found.explanation.push("The text is made of JSON objects".to_owned());
     let time_ref = time.as_ref().map(|(field, found)| (field.as_str(), found));
-    (found.mappings, found.field_stats) = columns.described(time_ref);
+    (found.mappings, found.field_stats) = columns.described(time_ref, &options.stop)?;
     let mut steps = Vec::new();
     if let Some((field, time)) = &time {
         found.explanation.push(format!("The field [{field}] is a time of the format {:?}", time.java));

@@ -1,5 +1,10 @@
 //! What the caller knows about the text already, and limits.
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use crate::{Error, Result};
+
 /// How a text is built.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize)]
 #[serde(rename_all = "snake_case")]
@@ -53,6 +58,25 @@ pub struct Options {
     pub line_merge_size_limit: usize,
     /// Are names those of the Elastic Common Schema?
     pub ecs: bool,
+    /// Name of the character set that the text was in before it was decoded.
+    pub charset: String,
+    /// Ends the search when nobody waits for it any more.
+    pub stop: Stop,
+}
+
+/// A switch that ends a search from outside, because the crate knows no time. Clones are the same switch.
+#[derive(Clone, Debug, Default)]
+pub struct Stop(Arc<AtomicBool>);
+
+impl Stop {
+    /// Ends the searches that have this switch: they fail with [`Error::Stopped`].
+    pub fn stop(&self) {
+        self.0.store(true, Ordering::Relaxed);
+    }
+
+    pub(crate) fn check(&self) -> Result<()> {
+        if self.0.load(Ordering::Relaxed) { Err(Error::Stopped) } else { Ok(()) }
+    }
 }
 
 impl Default for Options {
@@ -71,6 +95,8 @@ impl Default for Options {
             lines_to_sample: 1000,
             line_merge_size_limit: 10_000,
             ecs: false,
+            charset: "UTF-8".to_owned(),
+            stop: Stop::default(),
         }
     }
 }

@@ -39,19 +39,17 @@ pub(crate) fn find(sample: &str, lines: usize, options: &Options) -> Result<Stru
             "Supplied Grok pattern [{pattern}] does not match sample messages"
         )));
     }
-    let records: Vec<Record> = texts
-        .iter()
-        .map(|text| {
-            let taken = grok.fields(text).unwrap_or_default();
-            taken
-                .into_iter()
-                .map(|(name, taken)| (name.to_owned(), Value::String(taken.text.to_owned())))
-                .collect()
-        })
-        .collect();
+    let mut records: Vec<Record> = Vec::with_capacity(texts.len());
+    for text in &texts {
+        options.stop.check()?;
+        let taken = grok.fields(text).unwrap_or_default();
+        let value = |part: crate::grok::Taken<'_>| Value::String(part.text.to_owned());
+        records.push(taken.into_iter().map(|(name, part)| (name.to_owned(), value(part))).collect());
+    }
     let columns = Columns::of(&records);
     let time = messages.time.as_ref().filter(|_| columns.names().contains(&time_field));
-    let (mut mappings, mut stats) = columns.described(time.map(|found| (time_field.as_str(), found)));
+    let (mut mappings, mut stats) =
+        columns.described(time.map(|found| (time_field.as_str(), found)), &options.stop)?;
     if let Some(properties) = mappings["properties"].as_object_mut() {
         // The grok processor takes the time out of the message, and the date processor removes what it read.
         properties.shift_remove(&time_field);
@@ -62,7 +60,7 @@ pub(crate) fn find(sample: &str, lines: usize, options: &Options) -> Result<Stru
     }
     let whole: Vec<Record> =
         texts.iter().map(|text| vec![("message".to_owned(), Value::String((*text).to_owned()))]).collect();
-    stats.extend(Columns::of(&whole).described(None).1);
+    stats.extend(Columns::of(&whole).described(None, &options.stop)?.1);
     let grok_step = json!({ "grok": { "field": "message", "patterns": [pattern],
         "ecs_compatibility": if options.ecs { "v1" } else { "disabled" } } });
     let mut steps = vec![with_definitions(grok_step, messages.time.as_ref())];
@@ -111,14 +109,14 @@ fn pattern(texts: &[&str], messages: &Messages, field: &str, options: &Options) 
     let some = &texts[..texts.len().min(GUESSED_FROM)];
     let Some(time) = &messages.time else {
         let spans = vec![(0, 0); some.len()];
-        return Ok((guess::expression(some, &spans, None, options.ecs), field.to_owned()));
+        return Ok((guess::expression(some, &spans, None, options)?, field.to_owned()));
     };
     let timed: Vec<(&str, (usize, usize))> =
         some.iter().filter_map(|text| time.span(text).map(|span| (*text, (span.start, span.end)))).collect();
     let (some, spans): (Vec<&str>, Vec<(usize, usize)>) = timed.into_iter().unzip();
     // What the library has no name for is written out, so that the expression can be used as it stands.
     let grok = if is_custom(time.grok) { "CUSTOM_TIMESTAMP" } else { time.grok };
-    let guessed = guess::expression(&some, &spans, Some((grok, field)), options.ecs);
+    let guessed = guess::expression(&some, &spans, Some((grok, field)), options)?;
     let written_out = format!("(?<{field}>{})", time.grok);
     let guessed = if is_custom(time.grok) {
         guessed.replace(&format!("%{{CUSTOM_TIMESTAMP:{field}}}"), &written_out)
@@ -136,14 +134,13 @@ fn messages(sample: &str, options: &Options) -> Result<Messages> {
     let found = match &options.timestamp_format {
         Some(None) => return Ok(each()),
         Some(Some(format)) => {
-            let named = timestamp::named(format, lines.iter().copied());
-            Some(named.filter(|found| lines.iter().any(|line| found.span(line).is_some())).ok_or_else(
-                || {
-                    Error::Contradiction(format!(
-                        "Specified timestamp format [{format}] does not match the sample"
-                    ))
-                },
-            )?)
+            let named = timestamp::named(format, lines.iter().copied(), false);
+            let (found, _) = named.ok_or_else(|| {
+                Error::Contradiction(format!(
+                    "Specified timestamp format [{format}] does not match the sample"
+                ))
+            })?;
+            Some(found)
         }
         None => timestamp::best(lines.iter().copied(), false)
             .filter(|(_, count)| *count as f64 >= SHARE_MIN * lines.len() as f64)

@@ -120,16 +120,18 @@ pub(crate) fn best<'a>(texts: impl Iterator<Item = &'a str> + Clone, whole: bool
     ))
 }
 
-/// The format with this Java name, if it is known.
-pub(crate) fn named<'a>(java: &str, texts: impl Iterator<Item = &'a str> + Clone) -> Option<Found> {
+/// The format with this Java name, and how many texts have it, if any has; `whole` as for [`best`].
+pub(crate) fn named<'a>(
+    java: &str,
+    texts: impl Iterator<Item = &'a str> + Clone,
+    whole: bool,
+) -> Option<(Found, usize)> {
     (0..KNOWN.len()).find_map(|index| {
-        let found = described(
-            index,
-            texts
-                .clone()
-                .filter_map(|text| span_of(&KNOWN[index], text, false).map(|s| &text[s.start..s.end])),
-        );
-        found.java.iter().any(|known| known == java).then_some(found)
+        let spans = |text: &'a str| span_of(&KNOWN[index], text, whole).map(|s| &text[s.start..s.end]);
+        let times = texts.clone().filter_map(spans);
+        let count = times.clone().count();
+        let found = described(index, times);
+        (count > 0 && found.java.iter().any(|known| known == java)).then_some((found, count))
     })
 }
 

@@ -23,6 +23,7 @@ pub(crate) fn find(sample: &str, lines: usize, truncated: bool, options: &Option
     if !sample.trim_start().starts_with('<') {
         return Err(refused("it does not begin with an element".to_owned()));
     }
+    options.stop.check()?;
     let (roots, complete) = Reader { text: sample, at: 0 }.elements(truncated).map_err(refused)?;
     // A single root that holds elements is the frame of a document.
     let messages: Vec<&Element> = match roots.as_slice() {
@@ -44,11 +45,10 @@ pub(crate) fn find(sample: &str, lines: usize, truncated: bool, options: &Option
     found.explanation.push(format!("The text is made of XML elements [{tag}]"));
     found.multiline_start_pattern = Some(format!("^\\s*<{}", regex::escape(&tag)));
     let time_ref = time.as_ref().map(|(field, found)| (field.as_str(), found));
-    let (inner, stats) = columns.described(time_ref);
-    let mut properties = serde_json::json!({ tag: { "type": "object", "properties": inner["properties"] } });
+    let (inner, stats) = columns.described(time_ref, &options.stop)?;
+    let mut properties = serde_json::json!({ &tag: { "type": "object", "properties": inner["properties"] } });
     if time.is_some()
-        && let Some(object) =
-            properties[&found_tag(&messages)].get_mut("properties").and_then(Value::as_object_mut)
+        && let Some(object) = properties[&tag].get_mut("properties").and_then(Value::as_object_mut)
     {
         object.shift_remove("@timestamp");
         properties["@timestamp"] = serde_json::json!({ "type": "date" });
@@ -62,10 +62,6 @@ pub(crate) fn find(sample: &str, lines: usize, truncated: bool, options: &Option
     // No processor of an ingest pipeline reads XML.
     found.ingest_pipeline = pipeline(Vec::new());
     Ok(found)
-}
-
-fn found_tag(messages: &[&Element]) -> String {
-    messages.first().map_or_else(String::new, |first| first.name.clone())
 }
 
 fn fields(message: &Element) -> Record {
