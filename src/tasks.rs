@@ -8,6 +8,8 @@ use serde_json::Value;
 use tokio::sync::Notify;
 use types::{Clock, TimestampMs};
 
+use crate::api::ApiError;
+
 /// Tasks that are over are remembered up to this number; the oldest go first.
 const REMEMBERED_MAX: usize = 1000;
 
@@ -68,7 +70,11 @@ impl Tasks {
         };
         let (tasks, work) = (self.clone(), work(number));
         tokio::spawn(async move {
-            let outcome = work.await;
+            // On a task of its own, so that one that panics is over too.
+            let outcome = tokio::spawn(work).await.unwrap_or_else(|error| {
+                tracing::error!(%error, number, action, "a task broke off");
+                Err(ApiError::internal().into_error())
+            });
             tasks.over(number, outcome);
         });
         number
@@ -110,5 +116,23 @@ impl Tasks {
     /// Those that are not over.
     pub(crate) fn running(&self) -> Vec<Task> {
         self.list().tasks.values().filter(|task| task.outcome.is_none()).cloned().collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_task_that_panics_is_over() {
+        let tasks = Tasks::new(Arc::new(types::time::SystemClock));
+        let number = tasks.spawn("test", "broken".to_owned(), |_| async {
+            let nothing: Option<Value> = std::hint::black_box(None);
+            Ok(nothing.expect("this task is broken"))
+        });
+        tasks.wait(number).await;
+        let error = tasks.get(number).and_then(|task| task.outcome).unwrap().unwrap_err();
+        assert_eq!(error["type"], "exception");
+        assert!(tasks.running().is_empty());
     }
 }

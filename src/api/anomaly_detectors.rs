@@ -5,6 +5,7 @@ use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use jobs::{CloseJob, DeleteJob, FlushJob, ResetJob};
+use serde::Deserialize;
 use serde_json::{Value, json};
 use types::datafeed::DatafeedBody;
 use types::detector::Detector;
@@ -76,13 +77,24 @@ pub(super) fn routes() -> Vec<Route> {
 
 impl Named for JobBody {
     const NAME: &'static str = "job_details";
-    const OBJECTS: &'static [&'static str] =
-        &["analysis_config", "analysis_limits", "data_description", "datafeed_config", "model_plot_config"];
+
+    /// Reads the datafeed inside a job, so that what is wrong in it is named as in a datafeed of its own.
+    fn check(&self, bytes: &[u8]) -> Result<(), ApiError> {
+        if self.datafeed_config.is_some() {
+            json_error::read::<FeedInside>(bytes, Self::NAME)?;
+        }
+        Ok(())
+    }
+}
+
+#[derive(Deserialize)]
+struct FeedInside {
+    #[serde(rename = "datafeed_config")]
+    _feed: DatafeedBody,
 }
 
 impl Named for JobUpdate {
     const NAME: &'static str = "job_update";
-    const OBJECTS: &'static [&'static str] = &["analysis_limits", "model_plot_config"];
 }
 
 impl Named for Detector {
@@ -103,17 +115,6 @@ pub(super) fn indices_options(params: &Params) -> Result<Option<Value>, ApiError
     Ok(options.as_object().is_some_and(|options| !options.is_empty()).then_some(options))
 }
 
-/// Reads the datafeed inside a job, so that what is wrong in it is named as in a datafeed of its own.
-fn check_feed(body: &JobBody) -> Result<(), ApiError> {
-    let Some(feed) = &body.datafeed_config else { return Ok(()) };
-    json_error::read_object::<DatafeedBody>(
-        feed.to_string().as_bytes(),
-        "datafeed_config",
-        DatafeedBody::OBJECTS,
-    )
-    .map(drop)
-}
-
 /// `PUT /_ml/anomaly_detectors/{job_id}`
 async fn put(
     State(app): State<App>,
@@ -121,7 +122,6 @@ async fn put(
     params: Params,
     EsJson(body): EsJson<JobBody>,
 ) -> Result<Json<Value>, ApiError> {
-    check_feed(&body)?;
     let options = indices_options(&params)?;
     shown(app.jobs().put_job(&job_id, body, options).await?)
 }
@@ -302,7 +302,6 @@ async fn validate(State(app): State<App>, EsJson(body): EsJson<JobBody>) -> Resu
         // What only the server sets is no field of a job that somebody thinks of.
         return Err(ApiError::x_content("[1:1] [job_details] unknown field [model_snapshot_id]"));
     }
-    check_feed(&body)?;
     let job_id = JobId::try_from(body.job_id.as_deref().unwrap_or("validated"))?;
     body.into_job(job_id, app.clock().now())?;
     Ok(Json(acknowledged()))

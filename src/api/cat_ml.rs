@@ -4,7 +4,7 @@ use axum::extract::State;
 use axum::response::Response;
 use serde_json::Value;
 
-use super::cat_table::{CAT_PARAMS, CatRequest, Column, readable};
+use super::cat_table::{CAT_PARAMS, CatRequest, Column};
 use super::error::ApiError;
 use super::extract::{Params, UrlPath};
 use super::listing::{self, MATCH, allow_no_match};
@@ -127,7 +127,7 @@ async fn jobs(
     how: CatRequest,
 ) -> Result<Response, ApiError> {
     let found = app.jobs().job_stats(&job_id, allow_no_match(&params)?).await?;
-    table(&how, JOBS, &listing::json(found.items)?, params.text("bytes").is_some())
+    table(&how, JOBS, &listing::json(found.items)?)
 }
 
 /// `GET /_cat/ml/datafeeds`
@@ -143,18 +143,18 @@ async fn datafeeds(
     how: CatRequest,
 ) -> Result<Response, ApiError> {
     let found = app.jobs().datafeed_stats(&datafeed_id, allow_no_match(&params)?).await?;
-    table(&how, DATAFEEDS, &listing::json(found.items)?, false)
+    table(&how, DATAFEEDS, &listing::json(found.items)?)
 }
 
 /// Columns that hold sizes, which people read with a unit.
 const SIZES: &[&str] = &["data.input_bytes", "model.bytes", "model.bytes_exceeded", "model.memory_limit"];
 
-fn table(how: &CatRequest, places: &[Place], items: &Value, in_bytes: bool) -> Result<Response, ApiError> {
+fn table(how: &CatRequest, places: &[Place], items: &Value) -> Result<Response, ApiError> {
     let cell = |item: &Value, column: &Column, pointer: &str| match item.pointer(pointer) {
         None | Some(Value::Null) => None,
         Some(Value::String(text)) => Some(text.clone()),
-        Some(Value::Number(size)) if !in_bytes && SIZES.contains(&column.name) => {
-            Some(readable(size.as_u64().unwrap_or_default()))
+        Some(Value::Number(size)) if SIZES.contains(&column.name) => {
+            Some(how.size(size.as_u64().unwrap_or_default()))
         }
         Some(other) => Some(other.to_string()),
     };

@@ -1,4 +1,4 @@
-//! The tables of `_cat`: padded text for people, JSON for programs.
+//! The tables of `_cat`: padded text for people, objects for programs.
 
 use axum::Json;
 use axum::extract::FromRequestParts;
@@ -9,6 +9,7 @@ use serde_json::{Map, Value};
 
 use super::error::ApiError;
 use super::extract::Params;
+use super::media::Media;
 use crate::app::App;
 
 /// Parameters that all tables take.
@@ -54,24 +55,24 @@ pub(super) struct CatRequest {
     sort: Option<String>,
     headings: bool,
     help: bool,
-    json: bool,
+    /// As objects for programs, not as text for people.
+    objects: bool,
+    /// Bytes of the unit in which sizes are shown, without a fraction; each in its own when there is none.
+    unit: Option<u64>,
 }
 
 impl FromRequestParts<App> for CatRequest {
     type Rejection = ApiError;
     async fn from_request_parts(parts: &mut Parts, _: &App) -> Result<Self, ApiError> {
         let params = Params::of(&parts.uri)?;
-        let accepts = |name: &str| {
-            parts
-                .headers
-                .get(ACCEPT)
-                .and_then(|v| v.to_str().ok())
-                .is_some_and(|accept| accept.contains(name))
-        };
-        let json = match params.text("format") {
-            Some("json") => true,
+        let accept = parts.headers.get(ACCEPT).and_then(|value| value.to_str().ok()).unwrap_or_default();
+        // In which form they are printed is decided when the answer goes out.
+        let objects = match params.text("format").filter(|format| !format.is_empty()) {
+            None => {
+                !accept.contains("text/plain") && accept.split(',').any(|part| Media::of_type(part).is_some())
+            }
             Some("text" | "txt") => false,
-            None => accepts("json") && !accepts("text/plain"),
+            Some(name) if Media::named(name).is_some() => true,
             Some(other) => return Err(ApiError::argument(format!("format [{other}] is not supported here"))),
         };
         Ok(Self {
@@ -79,12 +80,18 @@ impl FromRequestParts<App> for CatRequest {
             sort: params.text("s").map(str::to_owned),
             headings: params.flag("v", false)?,
             help: params.flag("help", false)?,
-            json,
+            objects,
+            unit: params.text("bytes").filter(|name| !name.is_empty()).map(unit).transpose()?,
         })
     }
 }
 
 impl CatRequest {
+    /// A size as the client wants it.
+    pub(super) fn size(&self, bytes: u64) -> String {
+        self.unit.map_or_else(|| readable(bytes), |unit| (bytes / unit).to_string())
+    }
+
     /// The answer. Each row has one cell for each column, in order.
     pub(super) fn answer(
         &self,
@@ -99,7 +106,7 @@ impl CatRequest {
             sort_rows(columns, &mut rows, key)?;
         }
         let shown = self.shown(columns);
-        if self.json {
+        if self.objects {
             let objects = rows.into_iter().map(|row| {
                 let cells = shown.iter().map(|&(index, heading)| {
                     let cell = row.get(index).cloned().flatten();
@@ -179,6 +186,18 @@ pub(super) fn readable(bytes: u64) -> String {
     unreachable!("the last unit takes every amount")
 }
 
+/// Bytes of a unit.
+fn unit(name: &str) -> Result<u64, ApiError> {
+    let names = [["b", ""], ["k", "kb"], ["m", "mb"], ["g", "gb"], ["t", "tb"], ["p", "pb"]];
+    let power = names.iter().position(|names| names.contains(&name));
+    let power = power.and_then(|power| u32::try_from(power).ok()).ok_or_else(|| {
+        ApiError::argument(format!(
+            "[bytes] must be one of [b, k, kb, m, mb, g, gb, t, tb, p, pb], found [{name}]"
+        ))
+    })?;
+    Ok(1024_u64.pow(power))
+}
+
 fn sort_rows(columns: &[Column], rows: &mut [Vec<Option<String>>], key: &str) -> Result<(), ApiError> {
     let (name, descending) = match key.rsplit_once(':') {
         Some((name, "desc")) => (name, true),
@@ -222,7 +241,14 @@ mod tests {
 
     fn request(columns: Option<&str>, sort: Option<&str>) -> CatRequest {
         let owned = |text: Option<&str>| text.map(str::to_owned);
-        CatRequest { columns: owned(columns), sort: owned(sort), headings: true, help: false, json: false }
+        CatRequest {
+            columns: owned(columns),
+            sort: owned(sort),
+            headings: true,
+            help: false,
+            objects: false,
+            unit: None,
+        }
     }
 
     #[test]
@@ -233,6 +259,17 @@ mod tests {
         let text = request.text(&COLUMNS, &request.shown(&COLUMNS), &rows);
         assert_eq!(text, "index docs.count\na             10\nlogs           9\n");
         assert!(sort_rows(&COLUMNS, &mut rows, "zzz").is_err());
+    }
+
+    #[test]
+    fn sizes_are_shown_in_the_unit_that_is_asked_for() {
+        let shown = |name: &str| {
+            let request = CatRequest { unit: Some(unit(name).unwrap()), ..request(None, None) };
+            request.size(5_242_881)
+        };
+        assert_eq!(["b", "k", "kb", "mb", "g"].map(shown), ["5242881", "5120", "5120", "5", "0"]);
+        assert_eq!(request(None, None).size(5_242_881), "5mb");
+        assert!(unit("x").is_err());
     }
 
     #[test]

@@ -59,7 +59,6 @@ pub(super) fn routes() -> Vec<Route> {
 
 impl Named for DatafeedBody {
     const NAME: &'static str = "datafeed_config";
-    const OBJECTS: &'static [&'static str] = &["chunking_config", "delayed_data_check_config"];
 }
 
 /// `PUT /_ml/datafeeds/{datafeed_id}`

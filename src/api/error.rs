@@ -22,7 +22,7 @@ impl ApiError {
     /// A failure of a kind, with the reason that the client reads.
     pub(crate) fn new(kind: ErrorKind, reason: impl Into<String>) -> Self {
         let (status, exception) = row(kind);
-        Self::typed(status, exception, reason.into(), None)
+        Self::typed(status, exception, reason.into())
     }
 
     /// A value that is not allowed.
@@ -42,9 +42,30 @@ impl ApiError {
 
     /// A body of the wrong form because a value in it is not allowed.
     pub(crate) fn x_content_because(reason: impl Into<String>, cause: &str) -> Self {
+        Self::x_content_chain(vec![reason.into()], Some(cause))
+    }
+
+    /// A body of the wrong form: the reasons of the objects that the fault lies in, from the outermost, and what is not
+    /// allowed there, if it is more than a matter of form. The root cause is the innermost reason, as Elasticsearch has it.
+    pub(crate) fn x_content_chain(reasons: Vec<String>, cause: Option<&str>) -> Self {
         let (status, exception) = row(ErrorKind::XContentParse);
-        let cause = json!({ "type": "illegal_argument_exception", "reason": cause });
-        Self::typed(status, exception, reason.into(), Some(cause))
+        let Some(root) = reasons.last().map(|reason| json!({ "type": exception, "reason": reason })) else {
+            return Self::argument(cause.unwrap_or_default());
+        };
+        let mut link =
+            cause.map(|cause| json!({ "type": row(ErrorKind::IllegalArgument).1, "reason": cause }));
+        for reason in reasons.into_iter().rev() {
+            let mut error = json!({ "type": exception, "reason": reason });
+            if let Some(cause) = link {
+                error["caused_by"] = cause;
+            }
+            link = Some(error);
+        }
+        let mut error = json!({ "root_cause": [root] });
+        for (name, value) in link.as_ref().and_then(Value::as_object).into_iter().flatten() {
+            error[name] = value.clone();
+        }
+        Self(Box::new(Failure { status, error, header: None }))
     }
 
     /// No route has this path.
@@ -76,7 +97,6 @@ impl ApiError {
             StatusCode::BAD_REQUEST,
             "media_type_header_exception",
             format!("Invalid media-type value on headers [{name}]: [{value}]"),
-            None,
         )
     }
 
@@ -94,7 +114,6 @@ impl ApiError {
             StatusCode::TOO_MANY_REQUESTS,
             "es_rejected_execution_exception",
             "rejected execution: too many requests are being served".to_owned(),
-            None,
         )
     }
 
@@ -104,8 +123,13 @@ impl ApiError {
             StatusCode::SERVICE_UNAVAILABLE,
             "timeout_exception",
             "the request took longer than the server's request_timeout".to_owned(),
-            None,
         )
+    }
+
+    /// A piece of work took longer than the client wants to wait.
+    pub(crate) fn took_too_long(what: &str, timeout: types::TimeSpan) -> Self {
+        let reason = format!("Aborting {what} as it has taken longer than the timeout of [{timeout}]");
+        Self::typed(StatusCode::TOO_MANY_REQUESTS, "timeout_exception", reason)
     }
 
     /// A bug: the details are in the log, not in the answer.
@@ -134,12 +158,9 @@ impl ApiError {
         Self(Box::new(Failure { status, error: Value::String(error), header: None }))
     }
 
-    fn typed(status: StatusCode, exception: &str, reason: String, cause: Option<Value>) -> Self {
+    fn typed(status: StatusCode, exception: &str, reason: String) -> Self {
         let root = json!({ "type": exception, "reason": reason });
-        let mut error = json!({ "root_cause": [&root], "type": exception, "reason": &reason });
-        if let Some(cause) = cause {
-            error["caused_by"] = cause;
-        }
+        let error = json!({ "root_cause": [&root], "type": exception, "reason": &reason });
         Self(Box::new(Failure { status, error, header: None }))
     }
 }
@@ -182,7 +203,7 @@ impl From<jobs::Error> for ApiError {
     fn from(error: jobs::Error) -> Self {
         if let jobs::Error::Store(store::Error::Refused { status, exception, reason }) = error {
             let status = StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
-            return Self::typed(status, &exception, reason, None);
+            return Self::typed(status, &exception, reason);
         }
         if let jobs::Error::Store(store::Error::IndexNotFound(index)) = error {
             return search::Error::IndexNotFound { index }.into();

@@ -11,6 +11,7 @@ use types::TimeSpan;
 
 use super::error::ApiError;
 use super::json_error;
+use super::media::Media;
 use crate::app::App;
 
 /// The parts of the path that the route leaves open, decoded.
@@ -105,12 +106,13 @@ pub(super) fn parse_number<T: std::str::FromStr>(name: &str, value: &str) -> Res
 /// What the body is said to be.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum BodyKind {
-    Json,
+    One(Media),
     Lines,
     Text,
 }
 
-/// A body of any kind: a JSON text, lines of it, or plain text. Empty when there is none.
+/// A body of any kind: a JSON text (made of what came as YAML, CBOR or SMILE), lines of it, or plain text. Empty when there
+/// is none.
 #[derive(Debug)]
 pub(super) struct RawBody(pub(super) Bytes);
 
@@ -126,10 +128,11 @@ impl FromRequest<App> for RawBody {
                 params.text("source").map(|source| source.to_owned().into()).unwrap_or_default(),
             ));
         }
-        if kind.is_none() {
-            return Err(ApiError::content_type(""));
+        match kind {
+            None => Err(ApiError::content_type("")),
+            Some(BodyKind::One(media)) => media.to_json(bytes).map(Self),
+            Some(BodyKind::Lines | BodyKind::Text) => Ok(Self(bytes)),
         }
-        Ok(Self(bytes))
     }
 }
 
@@ -138,14 +141,13 @@ fn body_kind(request: &Request) -> Result<Option<BodyKind>, ApiError> {
     let refused = || ApiError::content_type(&String::from_utf8_lossy(value.as_bytes()));
     let name = value.to_str().map_err(|_| refused())?.split(';').next().unwrap_or_default();
     match name.trim().to_ascii_lowercase().as_str() {
-        "application/json" | "application/vnd.elasticsearch+json" => Ok(Some(BodyKind::Json)),
         "application/x-ndjson" | "application/vnd.elasticsearch+x-ndjson" => Ok(Some(BodyKind::Lines)),
         "text/plain" | "application/octet-stream" => Ok(Some(BodyKind::Text)),
-        _ => Err(refused()),
+        other => Media::of_type(other).map(|media| Some(BodyKind::One(media))).ok_or_else(refused),
     }
 }
 
-async fn read_bytes(body: Body, limit_bytes: usize) -> Result<Bytes, ApiError> {
+pub(super) async fn read_bytes(body: Body, limit_bytes: usize) -> Result<Bytes, ApiError> {
     axum::body::to_bytes(body, limit_bytes).await.map_err(|error| {
         // A body that breaks off and a body that is too long both end here.
         let text = std::error::Error::source(&error).map_or_else(|| error.to_string(), ToString::to_string);
@@ -164,8 +166,11 @@ pub(super) struct EsJson<T>(pub(super) T);
 /// Elasticsearch's name for the outermost object of a body, shown in errors.
 pub(super) trait Named {
     const NAME: &'static str;
-    /// Its fields that are objects.
-    const OBJECTS: &'static [&'static str] = &[];
+
+    /// What else is wrong with the text that a body was read from.
+    fn check(&self, _: &[u8]) -> Result<(), ApiError> {
+        Ok(())
+    }
 }
 
 impl<T: DeserializeOwned + Named> FromRequest<App> for EsJson<T> {
@@ -175,7 +180,9 @@ impl<T: DeserializeOwned + Named> FromRequest<App> for EsJson<T> {
         if bytes.is_empty() {
             return Err(ApiError::new(types::ErrorKind::Parse, "request body is required"));
         }
-        json_error::read_object(&bytes, T::NAME, T::OBJECTS).map(Self)
+        let body: T = json_error::read(&bytes, T::NAME)?;
+        body.check(&bytes)?;
+        Ok(Self(body))
     }
 }
 

@@ -1,85 +1,74 @@
 //! Says what is wrong with a JSON body in Elasticsearch's words: place, object, field.
 
 use serde::de::DeserializeOwned;
-use serde_json::Value;
 
 use super::error::ApiError;
+use super::json_place::Place;
+use super::lenient::{self, Step};
 
 /// Reads a typed body. `object` is Elasticsearch's name of the outermost object, shown in errors.
 ///
 /// # Errors
-/// `x_content_parse_exception`, with the place and the innermost object.
+/// `x_content_parse_exception`, with the place and the chain of objects that it lies in.
 pub(crate) fn read<T: DeserializeOwned>(bytes: &[u8], object: &str) -> Result<T, ApiError> {
-    serde_json::from_slice(bytes).map_err(|error| explain(bytes, object, &error))
+    lenient::from_slice(bytes).map_err(|(error, path)| explain(bytes, object, &error, &path))
 }
 
-/// As [`read`], of a form that is an object and has `fields` that are objects or absent: a structure would also be read from
-/// a list of its fields' values.
-///
-/// # Errors
-/// As those of [`read`], and when something is valid JSON but no object.
-pub(crate) fn read_object<T: DeserializeOwned>(
-    bytes: &[u8],
-    object: &str,
-    fields: &[&str],
-) -> Result<T, ApiError> {
-    let read_value = read(bytes, object)?;
-    let value: Value = read(bytes, object)?;
-    let wrong = |name: &str| {
-        ApiError::x_content(format!("[1:1] [{name}] Expected START_OBJECT but was another value"))
-    };
-    if !value.is_object() {
-        return Err(wrong(object));
-    }
-    match fields.iter().find(|field| value.get(field).is_some_and(Value::is_array)) {
-        Some(field) => Err(wrong(field)),
-        None => Ok(read_value),
-    }
-}
-
-/// The error that a client reads for `error`, which came up in `bytes`.
-pub(crate) fn explain(bytes: &[u8], object: &str, error: &serde_json::Error) -> ApiError {
-    let (line, column) = (error.line(), error.column());
+/// The error that a client reads for `error`, which came up in `bytes` at the end of `path`.
+fn explain(bytes: &[u8], object: &str, error: &serde_json::Error, path: &[Step]) -> ApiError {
     let whole = error.to_string();
     let message = whole.split(" at line ").next().unwrap_or(&whole);
+    if error.is_eof() || error.is_syntax() || error.is_io() {
+        return not_json(bytes, message, error);
+    }
+    if let Some((field, known)) = unknown_field(message) {
+        let place = Place::of_key(bytes, path, object);
+        let hint = nearest(field, &known).map_or_else(String::new, |near| format!(" did you mean [{near}]?"));
+        return place.failed(&format!("[{}] unknown field [{field}]{hint}", place.object()));
+    }
+    if let Some(field) = message.strip_prefix("duplicate field `") {
+        let position = Place::of_key(bytes, path, object).position();
+        return ApiError::x_content(format!("{position} Duplicate field '{}'", field.trim_end_matches('`')));
+    }
+    if let Some(field) = message.strip_prefix("missing field `") {
+        return Place::of_object(bytes, path, object).lacks(field.trim_end_matches('`'));
+    }
+    let place = Place::of_value(bytes, path, object);
+    match message.strip_prefix("invalid type: ").and_then(token) {
+        Some(token) => place.has_wrong_type(token),
+        None => place.has_wrong_value(message),
+    }
+}
+
+fn not_json(bytes: &[u8], message: &str, error: &serde_json::Error) -> ApiError {
+    let (line, column) = (error.line(), error.column());
+    let offset = offset_of(bytes, line, column);
     if error.is_eof() {
         return ApiError::x_content(format!("[{line}:{column}] Unexpected end-of-input: {message}"));
     }
-    let offset = offset_of(bytes, line, column);
-    if error.is_syntax() || error.is_io() {
-        let what = match std::str::from_utf8(&bytes[offset.saturating_sub(1).min(bytes.len())..]) {
-            Ok(rest) => rest.chars().next().map_or_else(String::new, |c| {
-                format!("Unexpected character ('{}' (code {})): ", c.escape_debug(), u32::from(c))
-            }),
-            Err(_) => "Invalid UTF-8: ".to_owned(),
-        };
-        return ApiError::x_content(format!("[{line}:{column}] {what}{message}"));
-    }
-    // The place of an error in the last value of all may be the end of the text, where nothing is open any more.
-    let end = bytes.iter().rposition(|byte| !byte.is_ascii_whitespace()).unwrap_or(0);
-    let place = Place::at(bytes, offset.min(end), object);
-    if let Some((field, known)) = unknown_field(message) {
-        let hint = nearest(field, &known).map_or_else(String::new, |near| format!(" did you mean [{near}]?"));
-        return ApiError::x_content(format!(
-            "[{line}:{column}] [{}] unknown field [{field}]{hint}",
-            place.object
-        ));
-    }
-    if let Some(field) = message.strip_prefix("duplicate field `") {
-        return ApiError::x_content(format!(
-            "[{line}:{column}] Duplicate field '{}'",
-            field.trim_end_matches('`')
-        ));
-    }
-    if let Some(field) = message.strip_prefix("missing field `") {
-        let field = field.trim_end_matches('`');
-        return ApiError::x_content(format!("[{line}:{column}] [{}] Required [{field}]", place.object));
-    }
-    let field = place.field.unwrap_or_else(|| object.to_owned());
-    ApiError::x_content_because(
-        format!("[{line}:{column}] [{}] failed to parse field [{field}]", place.object),
-        message,
-    )
+    let what = match std::str::from_utf8(&bytes[offset.saturating_sub(1).min(bytes.len())..]) {
+        Ok(rest) => rest.chars().next().map_or_else(String::new, |c| {
+            format!("Unexpected character ('{}' (code {})): ", c.escape_debug(), u32::from(c))
+        }),
+        Err(_) => "Invalid UTF-8: ".to_owned(),
+    };
+    ApiError::x_content(format!("[{line}:{column}] {what}{message}"))
+}
+
+/// Elasticsearch's name for the kind of a value that serde calls `found`.
+fn token(found: &str) -> Option<&'static str> {
+    let kinds = [
+        ("sequence", "START_ARRAY"),
+        ("map", "START_OBJECT"),
+        ("string", "VALUE_STRING"),
+        ("integer", "VALUE_NUMBER"),
+        ("floating point", "VALUE_NUMBER"),
+        ("number", "VALUE_NUMBER"),
+        ("boolean", "VALUE_BOOLEAN"),
+        ("null", "VALUE_NULL"),
+        ("unit value", "VALUE_NULL"),
+    ];
+    kinds.iter().find(|(kind, _)| found.starts_with(kind)).map(|(_, token)| *token)
 }
 
 fn unknown_field(message: &str) -> Option<(&str, Vec<&str>)> {
@@ -126,89 +115,6 @@ fn offset_of(bytes: &[u8], line: usize, column: usize) -> usize {
     start.saturating_add(column).min(bytes.len())
 }
 
-/// Where in a document something is.
-struct Place {
-    object: String,
-    field: Option<String>,
-}
-
-/// An open object or array, and the key that was read last in it.
-struct Level {
-    is_object: bool,
-    /// The value of the key has begun.
-    in_value: bool,
-    key: Option<String>,
-}
-
-impl Place {
-    /// Follows well-formed JSON up to `offset`.
-    fn at(bytes: &[u8], offset: usize, outermost: &str) -> Self {
-        let mut open: Vec<Level> = Vec::new();
-        let mut index = 0;
-        while index < offset {
-            match bytes[index] {
-                b'{' | b'[' => {
-                    open.push(Level { is_object: bytes[index] == b'{', in_value: false, key: None });
-                }
-                // The place of an error in a value may be the end of the value: its own level still counts as left.
-                b'}' | b']' => {
-                    open.pop();
-                }
-                b':' => {
-                    if let Some(level) = open.last_mut() {
-                        level.in_value = true;
-                    }
-                }
-                b',' => {
-                    if let Some(level) = open.last_mut() {
-                        level.in_value = false;
-                    }
-                }
-                b'"' => {
-                    let end = string_end(bytes, index);
-                    if let Some(level) = open.last_mut().filter(|level| level.is_object && !level.in_value) {
-                        let text = bytes.get(index + 1..end.saturating_sub(1)).unwrap_or_default();
-                        level.key = Some(String::from_utf8_lossy(text).into_owned());
-                    }
-                    index = end - 1;
-                }
-                _ => {}
-            }
-            index += 1;
-        }
-        Self::of(&open, outermost)
-    }
-
-    fn of(open: &[Level], outermost: &str) -> Self {
-        let objects: Vec<&Level> = open.iter().filter(|level| level.is_object).collect();
-        let field = objects.last().and_then(|level| level.key.clone());
-        let parent = objects.len().checked_sub(2).and_then(|index| objects[index].key.as_deref());
-        let object = match parent {
-            None => outermost,
-            Some("detectors") => "detector",
-            Some("custom_rules") => "detection_rule",
-            Some("conditions") => "rule_condition",
-            Some("scope") => "filter_ref",
-            Some(key) => key,
-        };
-        Self { object: object.to_owned(), field }
-    }
-}
-
-/// The index after the string that begins at `start`.
-fn string_end(bytes: &[u8], start: usize) -> usize {
-    let mut index = start + 1;
-    while index < bytes.len() {
-        match bytes[index] {
-            b'\\' => index += 1,
-            b'"' => return index + 1,
-            _ => {}
-        }
-        index += 1;
-    }
-    bytes.len().max(start + 1)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -220,29 +126,85 @@ mod tests {
         error.error()["reason"].as_str().unwrap().to_owned()
     }
 
+    /// The reasons from the outermost to the innermost, and the type and reason of the root cause.
+    fn chain(body: &str) -> (Vec<String>, String) {
+        let error = read::<JobBody>(body.as_bytes(), "job_details").unwrap_err();
+        let mut reasons = Vec::new();
+        let mut link = Some(error.error());
+        while let Some(cause) = link {
+            reasons.push(format!(
+                "{}: {}",
+                cause["type"].as_str().unwrap().split('_').next().unwrap(),
+                cause["reason"].as_str().unwrap()
+            ));
+            link = cause.get("caused_by");
+        }
+        (reasons, error.error()["root_cause"][0]["reason"].as_str().unwrap().to_owned())
+    }
+
     #[test]
     fn unknown_fields_are_placed_in_their_object() {
         assert_eq!(
             reason(r#"{"descripton":"a"}"#),
-            "[1:13] [job_details] unknown field [descripton] did you mean [description]?"
+            "[1:2] [job_details] unknown field [descripton] did you mean [description]?"
         );
+        let (reasons, root) =
+            chain("{\"analysis_config\":{\n\"detectors\":[{\"function\":\"count\",\"zzz\":1}]}}");
         assert_eq!(
-            reason("{\"analysis_config\":{\n\"detectors\":[{\"function\":\"count\",\"zzz\":1}]}}"),
-            "[2:38] [detector] unknown field [zzz]"
+            reasons,
+            [
+                "x: [2:34] [job_details] failed to parse field [analysis_config]",
+                "x: [2:34] [analysis_config] failed to parse field [detectors]",
+                "x: [2:34] [detector] unknown field [zzz]",
+            ]
         );
+        assert_eq!(root, "[2:34] [detector] unknown field [zzz]");
     }
 
     #[test]
     fn values_that_cannot_be_name_their_field_and_the_cause() {
-        let body = r#"{"analysis_config":{"bucket_span":"15","detectors":[]}}"#;
-        let error = read::<JobBody>(body.as_bytes(), "job_details").unwrap_err();
-        assert!(
-            reason(body).contains("[analysis_config] failed to parse field [bucket_span]"),
-            "{}",
-            reason(body)
+        let (reasons, root) = chain(r#"{"analysis_config":{"bucket_span":"15","detectors":[]}}"#);
+        assert_eq!(reasons[0], "x: [1:35] [job_details] failed to parse field [analysis_config]");
+        assert_eq!(reasons[1], "x: [1:35] [analysis_config] failed to parse field [bucket_span]");
+        assert!(reasons[2].starts_with("illegal: failed to parse setting"), "{reasons:?}");
+        assert_eq!(root, "[1:35] [analysis_config] failed to parse field [bucket_span]");
+    }
+
+    #[test]
+    fn values_of_other_types_are_named_as_tokens() {
+        for (body, last) in [
+            (r#"["a"]"#, "x: [1:1] [job_details] Expected START_OBJECT but was: START_ARRAY"),
+            (r#""a""#, "x: [1:1] [job_details] Expected START_OBJECT but was: VALUE_STRING"),
+            (
+                r#"{"analysis_config":["15m"]}"#,
+                "x: [1:20] [job_details] analysis_config doesn't support values of type: START_ARRAY",
+            ),
+            (
+                r#"{"description":{"a":1}}"#,
+                "x: [1:16] [job_details] description doesn't support values of type: START_OBJECT",
+            ),
+            (
+                r#"{"description": 7}"#,
+                "x: [1:17] [job_details] description doesn't support values of type: VALUE_NUMBER",
+            ),
+            (
+                r#"{"analysis_limits":{"categorization_examples_limit":true}}"#,
+                "x: [1:53] [analysis_limits] categorization_examples_limit doesn't support values of type: VALUE_BOOLEAN",
+            ),
+        ] {
+            assert_eq!(chain(body).0.last().unwrap(), last, "{body}");
+        }
+    }
+
+    #[test]
+    fn what_is_missing_is_told_of_its_object() {
+        let (reasons, root) = chain(
+            r#"{"analysis_config":{"detectors":[{"custom_rules":[{"conditions":[{"applies_to":"time"}]}]}]}}"#,
         );
-        let cause = error.error()["caused_by"]["reason"].as_str().unwrap();
-        assert!(cause.contains("unit is missing or unrecognized"), "{cause}");
+        assert_eq!(reasons.len(), 5, "{reasons:?}");
+        assert!(reasons[3].ends_with("[detection_rule] failed to parse field [conditions]"), "{reasons:?}");
+        assert_eq!(reasons[4], "illegal: Required [operator]");
+        assert!(root.ends_with("failed to parse field [conditions]"), "{root}");
     }
 
     #[test]

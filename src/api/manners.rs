@@ -24,13 +24,13 @@ use super::elasticsearch::Passed;
 use super::error::ApiError;
 use super::extract::Params;
 use super::filter_path::FilterPath;
+use super::media::{Media, VENDOR};
 use super::readable;
 use crate::app::App;
 
 /// By which clients know their requests again.
 static OPAQUE_ID: HeaderName = HeaderName::from_static("x-opaque-id");
 static PRODUCT: HeaderName = HeaderName::from_static("x-elastic-product");
-const VENDOR: &str = "application/vnd.elasticsearch+";
 
 /// The address as the client wrote it, for error messages.
 #[derive(Clone, Debug)]
@@ -98,10 +98,11 @@ async fn introduce(State(app): State<App>, request: Request, next: Next) -> Resp
     if let Some(id) = opaque_id {
         headers.insert(OPAQUE_ID.clone(), id);
     }
-    if let Ok(Some(vendor)) = media_type
-        && has_media_type(headers, "application/json")
-    {
-        headers.insert(header::CONTENT_TYPE, vendor);
+    let answered =
+        headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok()).and_then(Media::of_type);
+    if let (Ok(Some(version)), Some(media)) = (media_type, answered) {
+        let spoken = format!("{VENDOR}{};compatible-with={version}", media.name());
+        headers.insert(header::CONTENT_TYPE, HeaderValue::from_str(&spoken).expect("a version is a digit"));
     }
     app.counters().answered(response.status().as_u16());
     response
@@ -111,8 +112,8 @@ fn has_media_type(headers: &HeaderMap, name: &str) -> bool {
     headers.get(header::CONTENT_TYPE).is_some_and(|value| value.as_bytes().starts_with(name.as_bytes()))
 }
 
-/// The vendor media type in which the client wants its answer, if it asked for one.
-fn media_type(headers: &HeaderMap) -> Result<Option<HeaderValue>, ApiError> {
+/// The version of the vendor's media types that the client speaks, if it speaks them.
+fn media_type(headers: &HeaderMap) -> Result<Option<&'static str>, ApiError> {
     for name in [header::ACCEPT, header::CONTENT_TYPE] {
         let Some(text) = headers.get(&name).and_then(|value| value.to_str().ok()) else { continue };
         let Some(vendor) = text.split(',').map(str::trim).find(|part| part.starts_with(VENDOR)) else {
@@ -120,13 +121,8 @@ fn media_type(headers: &HeaderMap) -> Result<Option<HeaderValue>, ApiError> {
         };
         let label = if name == header::ACCEPT { "Accept" } else { "Content-Type" };
         let version = vendor.split(';').skip(1).find_map(|p| p.trim().strip_prefix("compatible-with="));
-        return match version.map(str::trim) {
-            Some(version @ ("7" | "8" | "9")) => {
-                let spoken = format!("{VENDOR}json;compatible-with={version}");
-                Ok(HeaderValue::from_str(&spoken).ok())
-            }
-            _ => Err(ApiError::media_type(label, text)),
-        };
+        let spoken = ["7", "8", "9"].into_iter().find(|spoken| Some(*spoken) == version.map(str::trim));
+        return spoken.map(Some).ok_or_else(|| ApiError::media_type(label, text));
     }
     Ok(None)
 }
@@ -152,7 +148,7 @@ fn panicked(payload: Box<dyn Any + Send + 'static>) -> Response {
     ApiError::internal().into_response()
 }
 
-/// `filter_path`, `pretty`, `human` and `error_trace`.
+/// `filter_path`, `pretty`, `human`, `error_trace`, and the form in which the client wants its answer.
 async fn shape(request: Request, next: Next) -> Response {
     let params = match Params::of(request.uri()) {
         Ok(params) => params,
@@ -167,12 +163,19 @@ async fn shape(request: Request, next: Next) -> Response {
         (Ok(human), Ok(trace)) => (human && request.uri().path().starts_with("/_ml/"), trace),
         (Err(error), _) | (_, Err(error)) => return error.into_response(),
     };
+    // There `format` is that of the text.
+    let is_structure = request.uri().path().starts_with("/_text_structure/");
+    let media = if is_structure {
+        Media::wanted(&Params::default(), request.headers())
+    } else {
+        Media::wanted(&params, request.headers())
+    };
     let response = next.run(request).await;
     let trace = trace && response.status().as_u16() >= 400;
     // The cluster has shaped its answer itself; it may be too long to be held here.
     let is_shaped = response.extensions().get::<Passed>().is_some();
     if is_shaped
-        || (filter.is_none() && !pretty && !human && !trace)
+        || (filter.is_none() && !pretty && !human && !trace && media == Media::Json)
         || !has_media_type(response.headers(), "application/json")
     {
         return response;
@@ -189,14 +192,10 @@ async fn shape(request: Request, next: Next) -> Response {
         if let Some(filter) = &filter {
             value = filter.apply(value);
         }
-        if !pretty {
-            return serde_json::to_vec(&value).ok();
-        }
-        let mut text = serde_json::to_vec_pretty(&value).ok()?;
-        text.push(b'\n');
-        Some(text)
+        media.print(&value, pretty)
     });
     parts.headers.remove(header::CONTENT_LENGTH);
+    parts.headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(media.media_type()));
     match shaped {
         Some(bytes) => Response::from_parts(parts, Body::from(bytes)),
         None => ApiError::internal().into_response(),

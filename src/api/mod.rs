@@ -3,10 +3,12 @@
 //! | file | holds |
 //! | --- | --- |
 //! | [`route`] | what a route is; the table of all of them |
-//! | [`error`], [`json_error`] | the only place with HTTP statuses and exception types |
+//! | [`error`], [`json_error`], [`json_place`] | the only place with HTTP statuses and exception types |
+//! | [`lenient`] | how JSON is read into our types |
 //! | [`extract`], [`options`], [`times`] | path, query, bodies, paging, times |
 //! | [`openapi`](mod@openapi) | the description of all routes |
 //! | [`manners`], [`filter_path`], [`readable`] | what all requests and answers have in common |
+//! | [`media`], [`yaml`] | the forms of bodies and answers beside JSON |
 //! | [`deprecation`] | what is old in a request |
 //! | [`cat_table`] | the plain tables of `_cat` |
 //! | [`listing`] | forms of answers that resources share |
@@ -27,9 +29,12 @@ mod forecasts;
 mod health;
 mod info;
 mod json_error;
+mod json_place;
+mod lenient;
 mod listing;
 mod maintenance;
 mod manners;
+mod media;
 mod model_memory;
 mod model_snapshots;
 mod openapi;
@@ -41,7 +46,9 @@ mod tasks;
 mod text_structure;
 mod times;
 mod upgrade_mode;
+mod yaml;
 
+pub(crate) use error::ApiError;
 pub use openapi::openapi;
 pub(crate) use route::router;
 pub use route::{RouteLine, route_lines};

@@ -3,12 +3,13 @@
 use std::time::Duration;
 
 use axum::Json;
-use axum::extract::State;
-use axum::response::Response;
+use axum::extract::{Request, State};
+use axum::response::{IntoResponse, Response};
 use serde_json::{Value, json};
 use types::{ErrorKind, TimestampMs};
 
 use super::cat_table::{CAT_PARAMS, CatRequest, Column};
+use super::elasticsearch;
 use super::error::ApiError;
 use super::extract::{Params, UrlPath};
 use super::listing::acknowledged;
@@ -153,7 +154,8 @@ async fn get(
     State(app): State<App>,
     UrlPath(asked): UrlPath<String>,
     params: Params,
-) -> Result<Json<Value>, ApiError> {
+    request: Request,
+) -> Result<Response, ApiError> {
     let malformed = || ApiError::argument(format!("malformed task id {asked}"));
     let (node, number) = asked.split_once(':').ok_or_else(malformed)?;
     let number: u64 = number.parse().map_err(|_| malformed())?;
@@ -164,6 +166,10 @@ async fn get(
         )
     };
     if node != NODE_ID {
+        // A task of the cluster, which a client has begun through the door.
+        if app.gateway().is_some() {
+            return elasticsearch::forward(&app, request).await;
+        }
         return Err(missing());
     }
     if params.flag("wait_for_completion", false)? {
@@ -175,7 +181,7 @@ async fn get(
     }
     let Some(task) = app.tasks().get(number) else {
         let line = lines(&app, None).into_iter().find(|line| line.number == number).ok_or_else(missing)?;
-        return Ok(Json(json!({ "completed": false, "task": line.json() })));
+        return Ok(Json(json!({ "completed": false, "task": line.json() })).into_response());
     };
     let line = Line::of(&task, app.clock().now()).json();
     let mut answer = json!({ "completed": task.outcome.is_some(), "task": line });
@@ -184,7 +190,7 @@ async fn get(
         Some(Err(error)) => answer["error"] = error,
         None => {}
     }
-    Ok(Json(answer))
+    Ok(Json(answer).into_response())
 }
 
 /// `GET /_cat/tasks`

@@ -1,10 +1,12 @@
 //! `/_text_structure`: how a text is built, and trying grok patterns.
 
+use std::time::Duration;
+
 use axum::Json;
 use axum::extract::State;
 use serde_json::{Map, Value, json};
 use structure::{Format, Grok, Options as Known};
-use types::{Classify, ErrorKind};
+use types::{Classify, ErrorKind, TimeSpan};
 
 use super::error::ApiError;
 use super::extract::{AnyJson, Params, RawBody};
@@ -16,6 +18,8 @@ const COMMON: &str = "column_names delimiter quote has_header_row should_trim_fi
 /// Documents that are looked at when the client does not say.
 const DOCUMENTS_DEFAULT: usize = 1000;
 const DOCUMENTS_MAX: usize = 10_000;
+/// How long a search may take when the client does not say.
+const TIMEOUT_DEFAULT: TimeSpan = TimeSpan::from_millis(25_000);
 
 pub(super) fn routes() -> Vec<Route> {
     const TEXT: &[&str] = &[COMMON, "charset lines_to_sample line_merge_size_limit"];
@@ -75,7 +79,6 @@ fn known(params: &Params) -> Result<Known, ApiError> {
             ))
         })?),
     };
-    params.span("timeout")?;
     let timestamp_format = text("timestamp_format").map(|format| (format != "null").then_some(format));
     let mut known = Known {
         format,
@@ -110,21 +113,22 @@ fn ecs(params: &Params) -> Result<bool, ApiError> {
     }
 }
 
-async fn found(
-    text: String,
-    known: Known,
-    explain: bool,
-    charset: Option<String>,
-) -> Result<Json<Value>, ApiError> {
+async fn found(text: String, known: Known, params: &Params) -> Result<Json<Value>, ApiError> {
+    let explain = params.flag("explain", false)?;
+    let timeout = params.span("timeout")?.unwrap_or(TIMEOUT_DEFAULT);
+    let duration = Duration::from_millis(u64::try_from(timeout.as_millis()).unwrap_or(0));
+    let stop = known.stop.clone();
     // A large sample takes a while, during which other requests go on.
     let work = tokio::task::spawn_blocking(move || structure::find_structure(&text, &known));
-    let mut found = work.await.map_err(|error| {
+    let Ok(ended) = tokio::time::timeout(duration, work).await else {
+        // The thread cannot be broken off: it ends at its next look.
+        stop.stop();
+        return Err(ApiError::took_too_long("structure analysis", timeout));
+    };
+    let mut found = ended.map_err(|error| {
         tracing::error!(%error, "the search for a structure broke off");
         ApiError::internal()
     })??;
-    if let Some(charset) = charset {
-        found.charset = charset;
-    }
     if !explain {
         found.explanation.clear();
     }
@@ -136,12 +140,14 @@ async fn find(params: Params, RawBody(body): RawBody) -> Result<Json<Value>, Api
     if body.is_empty() {
         return Err(ApiError::new(ErrorKind::Parse, "request body is required"));
     }
-    let known = known(&params)?;
-    let (text, charset) = decoded(&body, params.text("charset"))?;
-    found(text, known, params.flag("explain", false)?, Some(charset)).await
+    let mut known = known(&params)?;
+    let text;
+    (text, known.charset) = decoded(&body, params.text("charset"))?;
+    found(text, known, &params).await
 }
 
-/// The text of a body and the name of its character set: UTF-8, UTF-16 with a mark, or Latin-1, which is never wrong.
+/// The text of a body and the name of its character set: UTF-8, UTF-16 with a mark, or Latin-1, which is never wrong. A mark
+/// stays in the text: it is told to the client.
 fn decoded(body: &[u8], named: Option<&str>) -> Result<(String, String), ApiError> {
     let utf16 = |bytes: &[u8], read: fn([u8; 2]) -> u16| {
         let units: Vec<u16> = bytes.chunks_exact(2).map(|pair| read([pair[0], pair[1]])).collect();
@@ -153,13 +159,17 @@ fn decoded(body: &[u8], named: Option<&str>) -> Result<(String, String), ApiErro
             return Ok((body.iter().map(|byte| char::from(*byte)).collect(), "ISO-8859-1".to_owned()));
         }
         Some("UTF-16LE") => return Ok((utf16(body, u16::from_le_bytes), "UTF-16LE".to_owned())),
+        // Without a mark it is big-endian (RFC 2781, 4.3).
+        Some("UTF-16") if body.starts_with(&[0xff, 0xfe]) => {
+            return Ok((utf16(body, u16::from_le_bytes), "UTF-16LE".to_owned()));
+        }
         Some("UTF-16BE" | "UTF-16") => return Ok((utf16(body, u16::from_be_bytes), "UTF-16BE".to_owned())),
         None | Some("" | "UTF-8" | "UTF8" | "US-ASCII" | "ASCII") => {}
         Some(other) => return Err(ApiError::argument(format!("Unsupported charset [{other}]"))),
     }
     match body {
-        [0xff, 0xfe, rest @ ..] => Ok((utf16(rest, u16::from_le_bytes), "UTF-16LE".to_owned())),
-        [0xfe, 0xff, rest @ ..] => Ok((utf16(rest, u16::from_be_bytes), "UTF-16BE".to_owned())),
+        [0xff, 0xfe, ..] => Ok((utf16(body, u16::from_le_bytes), "UTF-16LE".to_owned())),
+        [0xfe, 0xff, ..] => Ok((utf16(body, u16::from_be_bytes), "UTF-16BE".to_owned())),
         _ => match std::str::from_utf8(body) {
             Ok(text) => Ok((text.to_owned(), "UTF-8".to_owned())),
             Err(error) if upper.is_some() => {
@@ -174,7 +184,7 @@ fn decoded(body: &[u8], named: Option<&str>) -> Result<(String, String), ApiErro
 async fn find_message(params: Params, AnyJson(body): AnyJson) -> Result<Json<Value>, ApiError> {
     let body = fields_of(&body, "find_message_structure", &["messages"])?;
     let messages = texts(body, "messages")?;
-    found(messages.join("\n"), known(&params)?, params.flag("explain", false)?, None).await
+    found(messages.join("\n"), known(&params)?, &params).await
 }
 
 /// `GET /_text_structure/find_field_structure`
@@ -197,7 +207,7 @@ async fn find_field(State(app): State<App>, params: Params) -> Result<Json<Value
     let hits = answer.pointer("/hits/hits").and_then(Value::as_array);
     let messages: Vec<String> =
         hits.into_iter().flatten().filter_map(|hit| value_at(&hit["_source"], &field)).collect();
-    found(messages.join("\n"), known(&params)?, params.flag("explain", false)?, None).await
+    found(messages.join("\n"), known(&params)?, &params).await
 }
 
 /// The text of a field, which may be nested.

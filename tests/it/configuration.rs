@@ -69,7 +69,7 @@ PUT /_ml/calendars/Upper
 PUT /_ml/calendars/d {"calendar_id":"e"}
   400 illegal_argument_exception: Inconsistent calendar_id; 'e' specified in the body differs from 'd' specified as a URL argument
 PUT /_ml/calendars/d {"job_idz":[]}
-  400 x_content_parse_exception: [1:10] [calendar] unknown field [job_idz] did you mean [job_ids]?
+  400 x_content_parse_exception: [1:2] [calendar] unknown field [job_idz] did you mean [job_ids]?
 GET /_ml/calendars/zzz 
   404 resource_not_found_exception: No calendar with id [zzz]
 GET /_ml/calendars/c?from=1 
@@ -135,7 +135,7 @@ PUT /_ml/filters/F {"items":[]}
 PUT /_ml/filters/g {"filter_id":"h","items":[]}
   400 illegal_argument_exception: Inconsistent filter_id; 'h' specified in the body differs from 'g' specified as a URL argument
 PUT /_ml/filters/g {"items":[1]}
-  400 x_content_parse_exception: [1:11] [filter] failed to parse field [items]
+  400 x_content_parse_exception: [1:11] [filter] items doesn't support values of type: VALUE_NUMBER
 POST /_ml/filters/f/_update {"remove_items":["zzz"]}
   400 illegal_argument_exception: Cannot remove item [zzz] as it is not present in filter [f]
 POST /_ml/filters/zzz/_update {}
@@ -186,7 +186,7 @@ async fn snapshots_are_listed_described_and_gone_back_to() {
 POST /_ml/anomaly_detectors/j/model_snapshots/zzz/_revert 
   404 resource_not_found_exception: No model snapshot with id [zzz] exists for job [j]
 POST /_ml/anomaly_detectors/j/model_snapshots/zzz/_update {"retain":"maybe"}
-  400 x_content_parse_exception: [1:17] [update_model_snapshot_action_request] failed to parse field [retain]
+  400 x_content_parse_exception: [1:11] [update_model_snapshot_action_request] failed to parse field [retain]
 GET /_ml/anomaly_detectors/zzz/model_snapshots 
   404 resource_not_found_exception: No known job with id 'zzz'
 GET /_ml/anomaly_detectors/j/model_snapshots?sort=nosuch&size=-1 

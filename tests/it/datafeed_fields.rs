@@ -111,7 +111,7 @@ PUT /_ml/datafeeds/f {"job_id":"j","indices":["metrics-1"],"chunking_config":{"m
 PUT /_ml/datafeeds/f {"job_id":"j","indices":["metrics-1"],"chunking_config":{"mode":"off","time_span":"1h"}}
   400 illegal_argument_exception: chunk time_span may only be set when mode is manual
 PUT /_ml/datafeeds/f {"job_id":"j","indices":["metrics-1"],"chunking_config":{"mode":"sometimes"}}
-  400 x_content_parse_exception: [1:75] [chunking_config] failed to parse field [mode]
+  400 x_content_parse_exception: [1:65] [datafeed_config] failed to parse field [chunking_config]
 PUT /_ml/datafeeds/f {"job_id":"j","indices":["metrics-1"],"indices_options":{"ignore":true}}
   400 x_content_parse_exception: could not read indices options. unexpected index option [ignore]
 PUT /_ml/datafeeds/f {"job_id":"j","indices":["metrics-1"],"max_empty_searches":0}

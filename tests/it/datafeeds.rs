@@ -141,11 +141,11 @@ PUT /_ml/datafeeds/f {"job_id":"k"}
 PUT /_ml/datafeeds/f {"job_id":"k","indices":["i"],"query":{"mach_all":{}}}
   400 x_content_parse_exception: [datafeed_config] failed to parse field [query]: unknown query [mach_all] did you mean [match_all]?
 PUT /_ml/datafeeds/f {"job_id":"k","indices":["i"],"scroll_sise":1}
-  400 x_content_parse_exception: [1:43] [datafeed_config] unknown field [scroll_sise] did you mean [scroll_size]?
+  400 x_content_parse_exception: [1:31] [datafeed_config] unknown field [scroll_sise] did you mean [scroll_size]?
 PUT /_ml/datafeeds/f {"job_id":"k","indices":["i"],"scroll_size":0}
   400 illegal_argument_exception: Invalid scroll_size value '0' in datafeed configuration
 PUT /_ml/datafeeds/f {"job_id":"k","indices":["i"],"frequency":"often"}
-  400 x_content_parse_exception: [1:50] [datafeed_config] failed to parse field [frequency]
+  400 x_content_parse_exception: [1:43] [datafeed_config] failed to parse field [frequency]
 GET /_ml/datafeeds/zzz 
   404 resource_not_found_exception: No datafeed with id [zzz] exists
 GET /_ml/datafeeds/zzz/_stats 

@@ -249,23 +249,23 @@ PUT /_ml/anomaly_detectors/j
 PUT /_ml/anomaly_detectors/j {
   400 x_content_parse_exception: [1:1] Unexpected end-of-input: EOF while parsing an object
 PUT /_ml/anomaly_detectors/j []
-  400 x_content_parse_exception: [1:2] [job_details] failed to parse field [job_details]
+  400 x_content_parse_exception: [1:1] [job_details] Expected START_OBJECT but was: START_ARRAY
 PUT /_ml/anomaly_detectors/j {"analysis_config":{"bucket_span":"1h","detectors":[{"function":"mean"}]},"data_description":{}}
   400 illegal_argument_exception: field_name must be set when the 'mean' function is used
 PUT /_ml/anomaly_detectors/j {"analysis_config":{"detectors":[]},"data_description":{}}
   400 illegal_argument_exception: No detectors configured
 PUT /_ml/anomaly_detectors/j {"analysis_config":{"detectors":[{"function":"nosuch"}]},"data_description":{}}
-  400 x_content_parse_exception: [1:54] [analysis_config] failed to parse field [detectors]
+  400 x_content_parse_exception: [1:46] [job_details] failed to parse field [analysis_config]
 PUT /_ml/anomaly_detectors/j {"analysis_config":{"detectors":[{"function":"count"}],"bucket_spam":"1h"},"data_description":{}}
-  400 x_content_parse_exception: [1:68] [analysis_config] unknown field [bucket_spam] did you mean [bucket_span]?
+  400 x_content_parse_exception: [1:56] [job_details] failed to parse field [analysis_config]
 PUT /_ml/anomaly_detectors/j {"analysis_config":{"bucket_span":17,"detectors":[{"function":"count"}]},"data_description":{}}
-  400 x_content_parse_exception: [1:36] [analysis_config] failed to parse field [bucket_span]
+  400 x_content_parse_exception: [1:35] [job_details] failed to parse field [analysis_config]
 PUT /_ml/anomaly_detectors/j {"analysis_config":{"detectors":[{"function":"count"}]},"data_description":{},"job_id":"k"}
   400 illegal_argument_exception: Inconsistent job_id; 'k' specified in the body differs from 'j' specified as a URL argument
 PUT /_ml/anomaly_detectors/j {"analysis_config":{"detectors":[{"function":"count"}]},"data_description":{},"create_time":1}
   400 illegal_argument_exception: The job is configured with fields [create_time] that are illegal to set at job creation
 PUT /_ml/anomaly_detectors/j {"analysis_config":{"detectors":[{"function":"count"}]},"data_description":{},"datafeed_config":{"indices":["i"],"scrol_size":1}}
-  400 x_content_parse_exception: [1:29] [datafeed_config] unknown field [scrol_size] did you mean [scroll_size]?
+  400 x_content_parse_exception: [1:114] [job_details] failed to parse field [datafeed_config]
 POST /_ml/anomaly_detectors/_validate {"job_id":"_"}
   400 illegal_argument_exception: Invalid job_id; '_' can contain lowercase alphanumeric (a-z and 0-9), hyphens or underscores; must start and end with alphanumeric
 POST /_ml/anomaly_detectors/_validate/detector {"function":"sum"}

@@ -6,7 +6,7 @@ use axum::response::Response;
 
 use super::ask;
 use super::params::{EXPAND, expand_with};
-use crate::api::cat_table::{CAT_PARAMS, CatRequest, Column, readable};
+use crate::api::cat_table::{CAT_PARAMS, CatRequest, Column};
 use crate::api::error::ApiError;
 use crate::api::extract::{Params, UrlPath};
 use crate::api::route::{Route, route};
@@ -96,10 +96,9 @@ async fn list_indices(
 ) -> Result<Response, ApiError> {
     let default = Expand { hidden: true, closed: true, ..Expand::default() };
     let expand = expand_with(params, default)?;
-    let in_bytes = params.text("bytes").is_some();
     let lines = ask(app, move |search| search.cat_indices(&index, expand)).await?;
     let rows = lines.into_iter().map(|line| {
-        let size = if in_bytes { line.store_bytes.to_string() } else { readable(line.store_bytes) };
+        let size = how.size(line.store_bytes);
         let status = if line.open { "open" } else { "close" };
         let count = line.docs_count.to_string();
         ["green", status, &line.index, &line.uuid, "1", "0", &count, "0", &size, &size, &size]

@@ -1,16 +1,21 @@
 //! What clients ask about the server before they use it: root, health, nodes, settings.
 
 use axum::Json;
-use axum::extract::State;
+use axum::body::Body;
+use axum::extract::{FromRequest, Request, State};
+use axum::response::{IntoResponse, Response};
 use serde_json::{Value, json};
 use types::job::JOB_VERSION;
 
-use super::ask;
 use super::params::expand;
+use super::{ask, forward};
 use crate::api::error::ApiError;
-use crate::api::extract::{AnyJson, Params, UrlPath};
+use crate::api::extract::{AnyJson, Params, UrlPath, read_bytes};
 use crate::api::route::{Route, route};
 use crate::app::{App, NODE_ID};
+
+/// Settings that are this service's own, whatever keeps its documents.
+const OURS: &str = "xpack.ml.";
 
 pub(super) fn routes() -> Vec<Route> {
     const WAIT: &str = "master_timeout timeout local";
@@ -87,27 +92,57 @@ async fn health_answer(app: &App, index: String, params: &Params) -> Result<Json
     Ok(Json(answer))
 }
 
-/// `GET /_cluster/settings`
-async fn settings(State(app): State<App>, params: Params) -> Result<Json<Value>, ApiError> {
+/// `GET /_cluster/settings`: with a cluster, its own.
+async fn settings(State(app): State<App>, params: Params, request: Request) -> Result<Response, ApiError> {
+    if app.gateway().is_some() {
+        return forward(&app, request).await;
+    }
     let mut answer = app.jobs().settings(params.flag("flat_settings", false)?);
     if params.flag("include_defaults", false)? {
         answer["defaults"] = json!({});
     }
-    Ok(Json(answer))
+    Ok(Json(answer).into_response())
 }
 
-/// `PUT /_cluster/settings`
+/// `PUT /_cluster/settings`: with a cluster, what is not set here is passed on to it.
 async fn put_settings(
     State(app): State<App>,
     params: Params,
-    AnyJson(body): AnyJson,
-) -> Result<Json<Value>, ApiError> {
+    request: Request,
+) -> Result<Response, ApiError> {
+    let (parts, body) = request.into_parts();
+    let bytes = read_bytes(body, app.config().body_limit_bytes).await?;
+    let again = || Request::from_parts(parts.clone(), Body::from(bytes.clone()));
+    let AnyJson(body) = AnyJson::from_request(again(), &app).await?;
+    if app.gateway().is_some() {
+        let names = body.as_object().into_iter().flatten().flat_map(|(_, group)| names(group));
+        let (ours, theirs): (Vec<String>, Vec<String>) = names.partition(|name| name.starts_with(OURS));
+        if ours.is_empty() {
+            return forward(&app, again()).await;
+        }
+        if !theirs.is_empty() {
+            return Err(ApiError::argument(format!(
+                "settings of this service [{}] and of the cluster [{}] cannot be changed in one request",
+                ours.join(", "),
+                theirs.join(", ")
+            )));
+        }
+    }
     let flat = params.flag("flat_settings", false)?;
     let change = jobs::SettingsChange::parse(&body)?;
     app.jobs().change_settings(&change).await?;
     let mut answer = change.shown(flat);
     answer["acknowledged"] = json!(true);
-    Ok(Json(answer))
+    Ok(Json(answer).into_response())
+}
+
+/// The dotted names of settings, which may be nested.
+fn names(settings: &Value) -> Vec<String> {
+    let below = |(name, value): (&String, &Value)| match value {
+        Value::Object(_) => names(value).iter().map(|rest| format!("{name}.{rest}")).collect(),
+        _ => vec![name.clone()],
+    };
+    settings.as_object().into_iter().flatten().flat_map(below).collect()
 }
 
 /// `GET /_nodes`

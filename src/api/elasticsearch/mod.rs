@@ -29,7 +29,7 @@ use axum::response::{IntoResponse, Response};
 use serde_json::Value;
 use types::ErrorKind;
 
-pub(super) use self::passed::{Passed, pass};
+pub(super) use self::passed::{Passed, forward, pass};
 use super::error::ApiError;
 use super::route::Route;
 use crate::app::App;
@@ -49,9 +49,9 @@ pub(super) fn routes() -> Vec<Route> {
     routes
 }
 
-/// What is not passed on when there is a cluster: who this is.
+/// What is not always passed on when there is a cluster: who this is, and what is set here.
 pub(super) fn routes_beside_a_cluster() -> Vec<Route> {
-    routes().into_iter().filter(|route| passed::is_ours(route.path())).collect()
+    routes().into_iter().filter(|route| passed::has_route(route.path())).collect()
 }
 
 /// Asks the embedded store on a thread where it may block.

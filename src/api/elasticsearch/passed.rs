@@ -15,20 +15,20 @@ use crate::app::App;
 const HELD_BYTES_MAX: u64 = 1 << 20;
 
 /// What stays here: paths that the service answers itself, and all below them.
-const OURS: [&str; 12] = [
+const OURS: [&str; 9] = [
     "/_ml",
     "/_xpack",
     "/_license",
-    "/_watcher",
+    "/_features",
     "/_cat/ml",
     "/_text_structure",
     "/_health",
-    "/_auspex",
     "/metrics",
     "/api-specs",
-    "/ui",
-    "/favicon.ico",
 ];
+
+/// What has a route here and is passed on if it turns out to concern the cluster.
+const SHARED: [&str; 1] = ["/_cluster/settings"];
 
 /// Marks an answer that the cluster gave.
 #[derive(Clone, Copy, Debug)]
@@ -39,15 +39,28 @@ pub(super) fn is_ours(path: &str) -> bool {
     path == "/" || OURS.iter().any(|ours| path.strip_prefix(ours).is_some_and(is_end))
 }
 
+/// Has a path a route even when a cluster answers the rest?
+pub(super) fn has_route(path: &str) -> bool {
+    is_ours(path) || SHARED.contains(&path)
+}
+
 fn is_end(rest: &str) -> bool {
     rest.is_empty() || rest.starts_with('/')
 }
 
 /// Every path that has no route of its own, when there is a cluster.
 pub(in crate::api) async fn pass(State(app): State<App>, request: Request) -> Result<Response, ApiError> {
+    if is_ours(asked(&request).path()) {
+        return Err(ApiError::no_handler(&asked(&request).to_string(), request.method().as_str()));
+    }
+    forward(&app, request).await
+}
+
+/// The cluster's answer to a request.
+pub(in crate::api) async fn forward(app: &App, request: Request) -> Result<Response, ApiError> {
     let uri = asked(&request);
     let unknown = || ApiError::no_handler(&uri.to_string(), request.method().as_str());
-    let Some(gateway) = app.gateway().filter(|_| !is_ours(uri.path())) else { return Err(unknown()) };
+    let gateway = app.gateway().ok_or_else(unknown)?;
     let path_and_query = uri.path_and_query().map_or_else(|| uri.path().to_owned(), ToString::to_string);
     let (parts, body) = request.into_parts();
     let body = match body.size_hint().exact() {
@@ -86,12 +99,26 @@ mod tests {
 
     #[test]
     fn what_the_service_answers_is_not_passed_on() {
-        for path in ["/", "/_ml/info", "/_xpack", "/_cat/ml/anomaly_detectors", "/metrics", "/_ml"] {
+        for path in [
+            "/",
+            "/_ml/info",
+            "/_xpack",
+            "/_cat/ml/anomaly_detectors",
+            "/metrics",
+            "/_ml",
+            "/_features/_reset",
+        ] {
             assert!(is_ours(path), "{path}");
         }
-        for path in
-            ["/_search", "/_cat/indices", "/_mlx", "/.ml-config/_search", "/metrics-1/_doc/1", "/_cat/mlx"]
-        {
+        for path in [
+            "/_search",
+            "/_cat/indices",
+            "/_mlx",
+            "/.ml-config/_search",
+            "/metrics-1/_doc/1",
+            "/_cat/mlx",
+            "/_watcher/stats",
+        ] {
             assert!(!is_ours(path), "{path}");
         }
     }

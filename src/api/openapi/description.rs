@@ -2,7 +2,8 @@
 
 use std::sync::LazyLock;
 
-use axum::Json;
+use axum::body::Bytes;
+use axum::http::header::CONTENT_TYPE;
 use axum::response::Html;
 use serde_json::{Map, Value, json};
 
@@ -15,9 +16,14 @@ static SCHEMAS: LazyLock<Map<String, Value>> = LazyLock::new(|| {
     serde_json::from_str(include_str!("schemas.json")).expect("a test reads the schemas of this build")
 });
 
+/// The description as it is sent: it is the same as long as the service runs.
+static PRINTED: LazyLock<Bytes> = LazyLock::new(|| Bytes::from(openapi().to_string()));
+
 pub(in crate::api) fn routes() -> Vec<Route> {
     vec![
-        route("GET", "/api-specs/openapi.json", "This description", &[], || async { Json(openapi()) }),
+        route("GET", "/api-specs/openapi.json", "This description", &[], || async {
+            ([(CONTENT_TYPE, "application/json")], PRINTED.clone())
+        }),
         route("GET", "/api-specs", "The page to try the interface", &[], || async {
             Html(include_str!("page.html"))
         }),
@@ -40,8 +46,10 @@ pub fn openapi() -> Value {
                             document and search API over the embedded store. Every path under /_ml is also answered \
                             under /_xpack/ml. Every operation also takes `pretty`, `human`, `error_trace` and \
                             `filter_path`, which leaves out all of the answer that it does not name. Requests and \
-                            answers may have the media types application/json and \
-                            application/vnd.elasticsearch+json; compatible-with=7, 8 or 9.",
+                            answers may have the media types application/json, application/yaml, application/cbor and \
+                            application/smile, and application/vnd.elasticsearch+json, +yaml, +cbor and +smile; \
+                            compatible-with=7, 8 or 9. Answers also take `format`: json, yaml, cbor or smile, and \
+                            text in tables.",
             "license": { "name": "Apache-2.0", "identifier": "Apache-2.0" },
         },
         "paths": paths,
