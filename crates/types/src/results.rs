@@ -362,6 +362,7 @@ pub enum ResultType {
     ModelPlot,
     CategoryDefinition,
     ModelSizeStats,
+    CategorizerStats,
     ModelForecast,
     ModelForecastRequestStats,
 }

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::results::ResultType;
+use crate::results::{ResultType, Split};
 use crate::{JobId, TimestampMs};
 
 /// What became of the records; cumulative over the job's life.
@@ -177,6 +177,37 @@ impl ModelSizeStats {
     /// Id of its document.
     pub fn doc_id(&self) -> String {
         format!("{}_model_size_stats_{}", self.job_id, self.log_time)
+    }
+}
+
+/// Categories of a job, or of one of its partitions when categories are per partition.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[expect(missing_docs, reason = "named as in the API")]
+pub struct CategorizerStats {
+    pub job_id: JobId,
+    pub result_type: ResultType,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub partition_field_name: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub partition_field_value: Option<String>,
+    pub categorized_doc_count: u64,
+    pub total_category_count: u64,
+    pub frequent_category_count: u64,
+    pub rare_category_count: u64,
+    pub dead_category_count: u64,
+    pub failed_category_count: u64,
+    pub categorization_status: CategorizationStatus,
+    /// When it was counted, in the time of the data.
+    pub log_time: TimestampMs,
+    /// Start of the newest bucket that is final, or of the open one before there is any.
+    pub timestamp: TimestampMs,
+}
+
+impl CategorizerStats {
+    /// Id of its document: one for each partition, which is written over.
+    pub fn doc_id(&self) -> String {
+        let split = Split { partition_field_value: self.partition_field_value.clone(), ..Split::default() };
+        format!("{}_categorizer_stats_{}", self.job_id, split.id_part())
     }
 }
 

@@ -1,8 +1,8 @@
 //! Categories of the messages, for the whole job or for each partition.
 
 use serde::{Deserialize, Serialize};
-use types::Job;
-use types::results::CategoryDefinition;
+use types::results::{CategoryDefinition, ResultType};
+use types::{Job, TimestampMs};
 
 use super::plan::Plan;
 use crate::categorize::{Categorizer, CategorizerConfig, CategorizerStats, PartitionedCategorizer};
@@ -91,6 +91,41 @@ impl Categories {
                     definitions
                         .map(|(value, definition)| definition.into_result(job_id, Some((field, value)))),
                 );
+            }
+        }
+    }
+
+    /// The counts of the partitions that are wanted, or, with `None`, of the whole job, as documents.
+    pub(crate) fn numbers(
+        &self,
+        plan: &Plan,
+        wanted: impl Fn(Option<&str>) -> bool,
+        timestamp: TimestampMs,
+        log_time: TimestampMs,
+    ) -> Vec<types::stats::CategorizerStats> {
+        let document =
+            |partition: Option<(&str, &str)>, stats: CategorizerStats| types::stats::CategorizerStats {
+                job_id: plan.job_id.clone(),
+                result_type: ResultType::CategorizerStats,
+                partition_field_name: partition.map(|(field, _)| field.to_owned()),
+                partition_field_value: partition.map(|(_, value)| value.to_owned()),
+                categorized_doc_count: stats.categorized_doc_count,
+                total_category_count: stats.total_category_count,
+                frequent_category_count: stats.frequent_category_count,
+                rare_category_count: stats.rare_category_count,
+                dead_category_count: stats.dead_category_count,
+                failed_category_count: stats.failed_category_count,
+                categorization_status: stats.categorization_status,
+                log_time,
+                timestamp,
+            };
+        match self {
+            Self::Whole(categorizer) if wanted(None) => vec![document(None, categorizer.stats())],
+            Self::None | Self::Whole(_) => Vec::new(),
+            Self::Partitioned(categorizer) => {
+                let field = plan.category_partition.map_or("", |column| &plan.fields[column]);
+                let stats = categorizer.partition_stats(|value| wanted(Some(value)));
+                stats.map(|(value, stats, _)| document(Some((field, value)), stats)).collect()
             }
         }
     }

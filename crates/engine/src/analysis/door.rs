@@ -1,6 +1,6 @@
 //! The door: records come in, results go out.
 
-use types::stats::{DataCounts, ModelSizeStats};
+use types::stats::{CategorizerStats, DataCounts, ModelSizeStats};
 use types::{Job, TimestampMs};
 
 use super::forecast::{Forecast, ForecastRequest};
@@ -171,6 +171,15 @@ impl Analysis {
     /// Size of the model.
     pub fn size_stats(&self, log_time: TimestampMs) -> ModelSizeStats {
         self.pipeline.size_stats(&self.plan, log_time)
+    }
+
+    /// Categories in numbers: of the partitions that are wanted, or, with `None`, of the whole job.
+    pub fn categorizer_stats(&self, wanted: impl Fn(Option<&str>) -> bool) -> Vec<CategorizerStats> {
+        let clock = &self.pipeline.clock;
+        let span_ms = self.plan.span_s * 1000;
+        let Some(until_ms) = clock.closed_until_ms().or_else(|| clock.open_ms()) else { return Vec::new() };
+        let start_ms = if clock.closed_until_ms().is_some() { until_ms - span_ms } else { until_ms };
+        self.pipeline.categories.numbers(&self.plan, wanted, TimestampMs(start_ms), TimestampMs(until_ms))
     }
 
     /// End of the newest final bucket; `None` before the first record.

@@ -128,9 +128,12 @@ impl PartitionedCategorizer {
         ids
     }
 
-    /// Partition values in order, each with its counts and whether it was stopped.
-    pub fn partition_stats(&self) -> impl Iterator<Item = (&str, CategorizerStats, bool)> {
-        self.places.iter().map(|(value, &place)| {
+    /// The wanted partition values in order, each with its counts and whether it was stopped.
+    pub fn partition_stats(
+        &self,
+        wanted: impl Fn(&str) -> bool,
+    ) -> impl Iterator<Item = (&str, CategorizerStats, bool)> {
+        self.places.iter().filter(move |(value, _)| wanted(value)).map(|(value, &place)| {
             let partition = &self.partitions[place as usize];
             (value.as_str(), partition.categorizer.stats(), partition.is_stopped)
         })
@@ -252,7 +255,7 @@ mod tests {
         assert!(last.0.is_some());
         assert_eq!(last.1, None);
         let stopped: Vec<(&str, bool)> =
-            whole.partition_stats().map(|(value, _, stopped)| (value, stopped)).collect();
+            whole.partition_stats(|_| true).map(|(value, _, stopped)| (value, stopped)).collect();
         assert_eq!(stopped, [("bad", true), ("good", false)]);
         assert_eq!(whole.stats().categorization_status, CategorizationStatus::Warn);
     }

@@ -6,6 +6,7 @@ use serde_json::json;
 use store::BulkOp;
 use types::JobId;
 use types::results::Split;
+use types::stats::CategorizerStats;
 
 use crate::annotations::{Annotation, Event};
 
@@ -35,6 +36,11 @@ pub(super) fn write_ops(index: &str, output: &mut Output, ops: &mut Vec<BulkOp>)
         };
         ops.push(BulkOp::update(index, rescored.doc_id, json!({field: rescored.score}).to_string()));
     }
+}
+
+/// Turns the numbers of categories into writes.
+pub(super) fn categorizer_ops(index: &str, stats: &[CategorizerStats], ops: &mut Vec<BulkOp>) {
+    ops.extend(stats.iter().filter_map(|stats| op(index, stats.doc_id(), stats)));
 }
 
 /// Turns the model's remarks into annotations. Their times are those of the data, so that a repetition writes the same.

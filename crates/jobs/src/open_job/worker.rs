@@ -1,5 +1,6 @@
 //! The analysis and what belongs to it; used on threads for computing, never on those that serve requests.
 
+use std::collections::BTreeSet;
 use std::ops::Range;
 use std::time::Instant;
 
@@ -245,6 +246,12 @@ impl Worker {
             self.note_sizes(&sizes);
         }
         documents::annotation_ops(&self.job.job_id, &mut self.output, &mut self.pending);
+        let counted: BTreeSet<Option<&str>> =
+            self.output.categories.iter().map(|category| category.partition_field_value.as_deref()).collect();
+        if !counted.is_empty() {
+            let stats = self.model.categorizer_stats(|partition| counted.contains(&partition));
+            documents::categorizer_ops(&self.index, &stats, &mut self.pending);
+        }
         documents::write_ops(&self.index, &mut self.output, &mut self.pending);
     }
 
