@@ -6,7 +6,7 @@ use std::time::Duration;
 use jobs::{Jobs, Options, State};
 use serde_json::{Value, json};
 use store::{BulkOp, Config, IndicesOptions, Store, check_all};
-use testkit::MockClock;
+use testkit::{Holding, MockClock};
 use types::Clock;
 
 pub(crate) const NOW_MS: i64 = 1_700_000_000_000;
@@ -14,11 +14,12 @@ pub(crate) const NOW_MS: i64 = 1_700_000_000_000;
 pub(crate) const START_MS: i64 = 1_600_000_000_000 / 3_600_000 * 3_600_000;
 pub(crate) const SPAN_MS: i64 = 300_000;
 
-/// The embedded store in a folder of its own. The folder outlives the test: the store holds it open until the end.
+/// The embedded store in a folder of its own, which is removed with it.
 pub(crate) async fn store() -> Arc<dyn Store> {
-    let folder = tempfile::tempdir().unwrap().keep();
+    let folder = tempfile::tempdir().unwrap();
     let clock: Arc<dyn Clock> = Arc::new(MockClock::at(NOW_MS));
-    store::open(&Config::Embedded { folder, durable: false }, clock).await.unwrap()
+    let config = Config::Embedded { folder: folder.path().to_owned(), durable: false };
+    Arc::new(Holding::new(store::open(&config, clock).await.unwrap(), folder))
 }
 
 pub(crate) async fn service() -> Jobs {

@@ -19,8 +19,10 @@ mod memory {
 mod embedded {
     use super::*;
     store_contract!({
-        // The folder outlives the test: the store holds it open until the process ends.
-        let folder = tempfile::tempdir().unwrap().keep();
-        open(&Config::Embedded { folder, durable: false }, Arc::new(SystemClock)).await.unwrap()
+        let folder = tempfile::tempdir().unwrap();
+        let config = Config::Embedded { folder: folder.path().to_owned(), durable: false };
+        let store = open(&config, Arc::new(SystemClock)).await.unwrap();
+        let store: Arc<dyn store::Store> = Arc::new(testkit::Holding::new(store, folder));
+        store
     });
 }
