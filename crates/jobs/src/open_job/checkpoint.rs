@@ -7,12 +7,13 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
-use store::{BulkOp, Store, Version, indices};
+use store::{BulkOp, IndicesOptions, Store, Version, indices};
 use types::stats::{DataCounts, ModelSizeStats, TimingStats};
 use types::{JobId, TimestampMs};
 
 use super::writer::{patiently, write_all};
-use crate::config_store::{read, to_json};
+use crate::config_store::{hits, read, to_json};
+use crate::results::with_numeric_times;
 use crate::stats::stored_counts;
 use crate::{Error, Result, base64};
 
@@ -78,11 +79,15 @@ impl Pointer {
         }
     }
 
-    /// Of a job without a checkpoint, which may have come with counts of its own.
+    /// Of a job without a checkpoint, which may have come with counts and results of its own: those are part of the first
+    /// checkpoint, and their buckets are not analysed again.
     pub(crate) async fn first(store: &Arc<dyn Store>, job_id: &JobId, now: TimestampMs) -> Result<Self> {
         let blank = Self::blank(job_id, now);
         let (counts, timing) = stored_counts(store, job_id).await?;
+        let final_end_ms = stored_end_ms(store, job_id).await?;
         Ok(Self {
+            final_end_ms,
+            skip_to_ms: final_end_ms,
             counts: counts.unwrap_or_else(|| blank.counts.clone()),
             timing: timing.unwrap_or_else(|| blank.timing.clone()),
             ..blank
@@ -97,6 +102,23 @@ impl Pointer {
     fn owned_state(&self) -> Option<&StateRef> {
         self.state.as_ref().filter(|state| state.prefix.starts_with(&format!("{}_checkpoint_", self.job_id)))
     }
+}
+
+/// The end of the newest bucket with final results.
+async fn stored_end_ms(store: &Arc<dyn Store>, job_id: &JobId) -> Result<Option<i64>> {
+    let query = json!({"bool": {
+        "filter": [{"term": {"job_id": job_id}}, {"term": {"result_type": "bucket"}}],
+        "must_not": [{"term": {"is_interim": true}}]}});
+    let body = json!({"query": query, "size": 1, "sort": [{"timestamp": {"order": "desc"}}],
+        "_source": ["timestamp", "bucket_span"]});
+    let alias = indices::results_read_alias(job_id);
+    let mut answer = store.search(&alias, &body, &IndicesOptions::lenient()).await?;
+    let newest = hits(&mut answer).into_iter().next().map(|(_, mut bucket)| {
+        with_numeric_times(&mut bucket);
+        let number = |name: &str| bucket.get(name).and_then(Value::as_i64);
+        Some(number("timestamp")?.saturating_add(number("bucket_span")?.saturating_mul(1000)))
+    });
+    Ok(newest.flatten())
 }
 
 /// Reads and writes checkpoints.

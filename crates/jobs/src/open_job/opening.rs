@@ -47,11 +47,13 @@ impl Opening {
         if !pointer.clean {
             self.remove_later(&pointer).await?;
         }
-        pointer.clean = false;
         pointer.feed_position = pointer.feed_position.filter(|_| !self.fresh);
-        let version = checkpoints.switch(&pointer, expected).await?;
         self.tell_what_is_loaded(&pointer).await;
+        // Before the pointer is written: a crash must find the state and the time that were adopted, not a job that has
+        // seen nothing, whose results would all be later than its checkpoint.
         let mut worker = self.restored(&checkpoints, &mut pointer).await?;
+        pointer.clean = false;
+        let version = checkpoints.switch(&pointer, expected).await?;
         worker.data_seq = pointer.data_seq;
         worker.feed_position = pointer.feed_position;
         let reader = Reader::new(&self.job, worker.model.fields().to_vec())?;

@@ -108,7 +108,10 @@ impl Opening {
         pointer.size_stats.clone_from(&snapshot.model_size_stats);
         if came_without {
             let span_ms = self.job.analysis_config.bucket_span.as_millis();
-            pointer.final_end_ms = snapshot.latest_result_time_stamp.map(|TimestampMs(ms)| ms + span_ms);
+            let end_ms = snapshot.latest_result_time_stamp.map(|TimestampMs(ms)| ms + span_ms);
+            // Results that came with the job are its own, also those later than the snapshot.
+            pointer.final_end_ms = pointer.final_end_ms.max(end_ms);
+            pointer.skip_to_ms = end_ms;
             pointer.counts.latest_record_timestamp = snapshot.latest_record_time_stamp;
         }
         pointer.skip_to_ms = pointer.skip_to_ms.or(pointer.final_end_ms);
