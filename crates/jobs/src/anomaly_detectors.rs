@@ -67,6 +67,16 @@ impl Jobs {
     pub async fn put_job(
         &self,
         job_id: &str,
+        body: JobBody,
+        indices_options: Option<Value>,
+    ) -> Result<JobView> {
+        let job_id = job_id.to_owned();
+        self.to_the_end(|jobs| async move { jobs.put_now(&job_id, body, indices_options).await }).await
+    }
+
+    async fn put_now(
+        &self,
+        job_id: &str,
         mut body: JobBody,
         indices_options: Option<Value>,
     ) -> Result<JobView> {
@@ -88,9 +98,10 @@ impl Jobs {
         let feed = feed_body.map(|body| embedded_feed(&job, body, indices_options)).transpose()?;
         self.check_memory_limit(&job)?;
         self.check_filters(&job).await?;
-        self.check_names(&job, true).await?;
+        let others = self.inner.configs.jobs().await?;
+        check_names(&others, &job, true)?;
         self.check_nothing_left(job_id).await?;
-        self.check_mapping_clash(&job).await?;
+        self.check_mapping_clash(&others, &job).await?;
         if let Some(feed) = &feed {
             self.check_feed_is_free(feed).await?;
             crate::datafeeds::check_with_job(feed, &job)?;
@@ -121,31 +132,6 @@ impl Jobs {
             ))),
             _ => Ok(()),
         }
-    }
-
-    /// Job ids and group names are one namespace.
-    async fn check_names(&self, job: &Job, new: bool) -> Result<()> {
-        let clash = |job_id: &str, group: &str| {
-            let job = if new { "Job" } else { "job" };
-            Error::Exists(format!(
-                "{job} and group names must be unique but job [{job_id}] and group [{group}] have the same name"
-            ))
-        };
-        for other in self.inner.configs.jobs().await? {
-            if other.job_id == job.job_id {
-                if new {
-                    return Err(taken(&job.job_id));
-                }
-                continue;
-            }
-            if job.groups.iter().any(|group| group.as_str() == other.job_id.as_str()) {
-                return Err(clash(&other.job_id, &other.job_id));
-            }
-            if other.groups.iter().any(|group| group.as_str() == job.job_id.as_str()) {
-                return Err(clash(&job.job_id, &job.job_id));
-            }
-        }
-        Ok(())
     }
 
     async fn check_nothing_left(&self, job_id: &str) -> Result<()> {
@@ -208,6 +194,11 @@ impl Jobs {
     /// # Errors
     /// When it does not exist, the change breaks a rule, or needs a closed job.
     pub async fn update_job(&self, job_id: &str, update: JobUpdate) -> Result<JobView> {
+        let job_id = job_id.to_owned();
+        self.to_the_end(|jobs| async move { jobs.update_now(&job_id, update).await }).await
+    }
+
+    async fn update_now(&self, job_id: &str, update: JobUpdate) -> Result<JobView> {
         if job_id == "_all" || job_id.contains(['*', ',']) {
             return Err(Error::argument("Job Id must not be a wildcard expression or [_all]"));
         }
@@ -222,7 +213,7 @@ impl Jobs {
             self.check_filters(&changed).await?;
         }
         if update.groups.is_some() {
-            self.check_names(&changed, false).await?;
+            check_names(&self.inner.configs.jobs().await?, &changed, false)?;
         }
         if update.analysis_limits.is_some() {
             self.check_not_below_usage(&changed).await?;
@@ -286,6 +277,11 @@ impl Jobs {
     /// # Errors
     /// When it does not exist, or is open and `force` is not set.
     pub async fn delete_job(&self, job_id: &str, options: DeleteJob) -> Result<()> {
+        let job_id = job_id.to_owned();
+        self.to_the_end(|jobs| async move { jobs.delete_now(&job_id, options).await }).await
+    }
+
+    async fn delete_now(&self, job_id: &str, options: DeleteJob) -> Result<()> {
         let job = self.deletable(job_id, options.force).await?;
         let state = self.inner.state(job_id);
         if let Some(feed) = self.inner.configs.feed_of(job_id).await? {
@@ -318,6 +314,12 @@ impl Jobs {
         if self.inner.state(job_id) != State::Closed {
             return Err(Error::Conflict("Can only reset a job when it is closed.".to_owned()));
         }
+        if let Some(blocked) = job.blocked.as_ref().filter(|blocked| blocked.reason != "reset") {
+            return Err(Error::Conflict(format!(
+                "Cannot reset job [{job_id}] because it is executing [{}]",
+                blocked.reason
+            )));
+        }
         Ok(job)
     }
 
@@ -326,6 +328,11 @@ impl Jobs {
     /// # Errors
     /// When it does not exist or is not closed.
     pub async fn reset_job(&self, job_id: &str, options: ResetJob) -> Result<()> {
+        let job_id = job_id.to_owned();
+        self.to_the_end(|jobs| async move { jobs.reset_now(&job_id, options).await }).await
+    }
+
+    async fn reset_now(&self, job_id: &str, options: ResetJob) -> Result<()> {
         let job = self.resettable(job_id).await?;
         self.inner.forecasts.stop(Some(job_id)).await;
         self.block(job_id, Some("reset"), options.task_id).await?;
@@ -413,6 +420,31 @@ impl Jobs {
         }
         Ok(())
     }
+}
+
+/// Job ids and group names are one namespace.
+fn check_names(jobs: &[Job], job: &Job, new: bool) -> Result<()> {
+    let clash = |job_id: &str, group: &str| {
+        let job = if new { "Job" } else { "job" };
+        Error::Exists(format!(
+            "{job} and group names must be unique but job [{job_id}] and group [{group}] have the same name"
+        ))
+    };
+    for other in jobs {
+        if other.job_id == job.job_id {
+            if new {
+                return Err(taken(&job.job_id));
+            }
+            continue;
+        }
+        if job.groups.iter().any(|group| group.as_str() == other.job_id.as_str()) {
+            return Err(clash(&other.job_id, &other.job_id));
+        }
+        if other.groups.iter().any(|group| group.as_str() == job.job_id.as_str()) {
+            return Err(clash(&job.job_id, &job.job_id));
+        }
+    }
+    Ok(())
 }
 
 fn taken(job_id: &str) -> Error {

@@ -212,8 +212,7 @@ impl Jobs {
 
     /// Gives open jobs their events anew, and tells so.
     async fn refresh_calendars(&self, concerns: impl Fn(&Job) -> bool) -> Result<()> {
-        self.refresh_contexts(&concerns).await?;
-        for job in self.inner.configs.jobs().await?.iter().filter(|job| concerns(job)) {
+        for job in self.refresh_contexts(&concerns).await? {
             if self.inner.state(&job.job_id) == State::Opened {
                 let message = "Updated calendars in running process";
                 self.inner.notifier.tell(&job.job_id, Level::Info, message).await;

@@ -10,7 +10,10 @@ impl Jobs {
     /// # Errors
     /// When the store fails.
     pub async fn delete_everything(&self) -> Result<()> {
-        self.set_upgrade_mode(false).await?;
+        self.to_the_end(|jobs| async move { jobs.delete_everything_now().await }).await
+    }
+
+    async fn delete_everything_now(&self) -> Result<()> {
         for view in self.get_jobs("_all", true).await?.items {
             let how = DeleteJob { force: true, delete_user_annotations: true, task_id: None };
             self.delete_job(&view.job.job_id, how).await?;
@@ -24,6 +27,7 @@ impl Jobs {
         for filter in self.get_filters("", Paging { from: 0, size: 10_000 }).await?.items {
             self.delete_filter(&filter.filter_id).await?;
         }
-        Ok(())
+        // Last: what was paused must not go on only to be removed.
+        self.clear_upgrade_mode().await
     }
 }

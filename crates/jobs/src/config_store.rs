@@ -11,12 +11,14 @@ use types::{Job, TimestampMs};
 
 use crate::{Error, Result};
 
-const LISTED_MAX: usize = 10_000;
+/// Documents that are read in one request.
+const PAGE: usize = 10_000;
 
 /// Reads and writes configurations.
 #[derive(Clone, Debug)]
 pub(crate) struct ConfigStore {
     store: Arc<dyn Store>,
+    page: usize,
 }
 
 /// A job that is open, as it is kept so that it opens again after a crash.
@@ -75,7 +77,7 @@ pub(crate) fn total(answer: &Value) -> u64 {
 
 impl ConfigStore {
     pub(crate) fn new(store: Arc<dyn Store>) -> Self {
-        Self { store }
+        Self { store, page: PAGE }
     }
 
     async fn write(&self, op: BulkOp) -> Result<Option<Error>> {
@@ -131,10 +133,23 @@ impl ConfigStore {
         self.write(BulkOp::delete(indices::CONFIG, job_doc_id(job_id))).await.map(drop)
     }
 
+    /// Everything that a query finds, page by page; `sort` is a field whose values differ.
     async fn all<T: DeserializeOwned>(&self, index: &str, query: Value, sort: &str) -> Result<Vec<T>> {
-        let body = json!({"query": query, "sort": [{sort: {"order": "asc"}}], "size": LISTED_MAX});
-        let mut answer = self.store.search(index, &body, &IndicesOptions::lenient()).await?;
-        hits(&mut answer).into_iter().map(|(id, source)| read(&id, source)).collect()
+        let mut body = json!({"query": query, "sort": [{sort: {"order": "asc"}}], "size": self.page});
+        let mut all = Vec::new();
+        loop {
+            let mut answer = self.store.search(index, &body, &IndicesOptions::lenient()).await?;
+            let found = answer.pointer("/hits/hits").and_then(Value::as_array);
+            let last = found.filter(|hits| hits.len() == self.page).and_then(|hits| hits.last());
+            let after = last.and_then(|hit| hit.get("sort")).cloned();
+            for (id, source) in hits(&mut answer) {
+                all.push(read(&id, source)?);
+            }
+            match after {
+                Some(after) => body["search_after"] = after,
+                None => return Ok(all),
+            }
+        }
     }
 
     /// All jobs, sorted by id.
@@ -203,5 +218,24 @@ impl ConfigStore {
 
     pub(crate) async fn feed_tasks(&self) -> Result<Vec<FeedTask>> {
         self.all(indices::TASKS, json!({"term": {"task": "datafeed"}}), "datafeed_id").await
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn lists_longer_than_a_page_are_whole() {
+        let clock = Arc::new(testkit::MockClock::at(0));
+        let store = store::open(&store::Config::Memory, clock).await.unwrap();
+        let configs = ConfigStore { store, page: 2 };
+        for n in 0..5 {
+            let task = JobTask { task: "job".to_owned(), job_id: format!("j{n}"), open_time: TimestampMs(n) };
+            configs.put_job_task(&task).await.unwrap();
+            let ids: Vec<String> =
+                configs.job_tasks().await.unwrap().into_iter().map(|task| task.job_id).collect();
+            assert_eq!(ids, (0..=n).map(|n| format!("j{n}")).collect::<Vec<_>>());
+        }
     }
 }

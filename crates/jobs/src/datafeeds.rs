@@ -283,7 +283,7 @@ impl Jobs {
         self.check_source(&feed, &job).await?;
         self.check_computed(&feed, &job).await?;
         let times = FeedTimes { start_ms: start.start.map(|t| t.0), end_ms: start.end.map(|t| t.0) };
-        self.run_feed(feed, job, times).await?;
+        self.to_the_end(|jobs| async move { jobs.run_feed(feed, job, times).await }).await?;
         Ok(self.inner.options.node_id.clone())
     }
 
@@ -338,7 +338,11 @@ impl Jobs {
     /// # Errors
     /// When a name, or without `allow_no_match` a pattern, matches nothing.
     pub async fn stop_datafeeds(&self, expression: &str, options: StopDatafeed) -> Result<()> {
-        self.stop_feeds(expression, options, StopMode::AsConfigured).await
+        let expression = expression.to_owned();
+        self.to_the_end(
+            |jobs| async move { jobs.stop_feeds(&expression, options, StopMode::AsConfigured).await },
+        )
+        .await
     }
 
     pub(crate) async fn stop_feeds(

@@ -162,16 +162,21 @@ impl Jobs {
         Ok(())
     }
 
-    /// Gives open jobs their filters and events anew.
-    pub(crate) async fn refresh_contexts(&self, concerns: impl Fn(&Job) -> bool) -> Result<()> {
-        for job in self.inner.configs.jobs().await?.iter().filter(|job| concerns(job)) {
-            let open = self.inner.open_job(&job.job_id);
-            let open = open.filter(|open| open.state() == State::Opened && !open.is_paused());
-            if let Some(open) = open {
-                self.set_context_of(&open, job).await?;
+    /// Gives open jobs their filters and events anew; says to which jobs that was of concern.
+    pub(crate) async fn refresh_contexts(&self, concerns: impl Fn(&Job) -> bool) -> Result<Vec<Job>> {
+        let mut concerned = self.inner.configs.jobs().await?;
+        concerned.retain(concerns);
+        self.to_the_end(|jobs| async move {
+            for job in &concerned {
+                let open = jobs.inner.open_job(&job.job_id);
+                let open = open.filter(|open| open.state() == State::Opened && !open.is_paused());
+                if let Some(open) = open {
+                    jobs.set_context_of(&open, job).await?;
+                }
             }
-        }
-        Ok(())
+            Ok(concerned)
+        })
+        .await
     }
 }
 

@@ -14,12 +14,13 @@
 //! | `forecasts` | what open jobs expect of the time to come |
 //! | `maintenance` | what is removed when its time is over |
 //! | [`results`] | reading results through the store |
-//! | `model_snapshots` | saved states: list, change, go back |
+//! | `model_snapshots`, `reverts` | saved states: list, change, remove; going back to one |
 //! | `snapshot_upgrades` | saved states of older versions, written anew |
 //! | `calendars`, `filters` | what the analysis must know besides its job |
 //! | `info`, `settings` | defaults and limits, and those that can be changed while the service runs |
 //! | `clearing` | removing everything at once |
 //! | `upgrade_mode` | everything pauses and goes on |
+//! | `whole_changes` | changes of several steps outlast the request that asked for them |
 //!
 //! Every answer is read through the store, so that what others write is seen. An open job belongs to one task; the rest of
 //! the service talks to it through a bounded queue.
@@ -46,11 +47,13 @@ mod notifications;
 mod open_job;
 mod options;
 pub mod results;
+mod reverts;
 mod service;
 mod settings;
 mod snapshot_upgrades;
 mod stats;
 mod upgrade_mode;
+mod whole_changes;
 
 pub use anomaly_detectors::{DeleteJob, JobView, ResetJob};
 pub use calendars::EventsQuery;
@@ -61,10 +64,11 @@ pub use filters::FilterUpdate;
 pub use forecasts::{ForecastJob, ForecastsStats, Spread};
 pub use lifecycle::{CloseJob, FlushJob, Flushed, Opened};
 pub use maintenance::ExpiredData;
-pub use model_snapshots::{Revert, SnapshotUpdate, SnapshotsQuery};
+pub use model_snapshots::{SnapshotUpdate, SnapshotsQuery};
 pub use notifications::Level;
 pub use open_job::State;
 pub use options::Options;
+pub use reverts::Revert;
 pub use service::{Jobs, Listed, Node, Running};
 pub use settings::SettingsChange;
 pub use snapshot_upgrades::{Stage, UpgradeStats, Upgraded};

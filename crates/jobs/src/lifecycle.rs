@@ -71,6 +71,11 @@ impl Jobs {
     /// # Errors
     /// When it does not exist, is open already, is being removed, or its state cannot be read.
     pub async fn open_job(&self, job_id: &str) -> Result<Opened> {
+        let job_id = job_id.to_owned();
+        self.to_the_end(|jobs| async move { jobs.open_now(&job_id).await }).await
+    }
+
+    async fn open_now(&self, job_id: &str) -> Result<Opened> {
         let (job, _) = self.inner.configs.job(job_id).await?;
         self.refuse_in_upgrade_mode("open jobs")?;
         self.check_allocation("open job because no suitable nodes were found")?;
@@ -79,6 +84,9 @@ impl Jobs {
                 "Cannot open job [{job_id}] because it is executing [{}]",
                 blocked.reason
             )));
+        }
+        for snapshot_id in self.snapshots_in_use(&job).await? {
+            self.refuse_while_upgraded(job_id, &snapshot_id, "open")?;
         }
         self.open_as(job_id, self.inner.clock.now(), true).await?;
         let queued = self.inner.open_job(job_id).is_some_and(|job| job.is_paused());
@@ -162,6 +170,11 @@ impl Jobs {
     /// # Errors
     /// When a name is unknown, a job has failed and `force` is not set, or its state cannot be saved.
     pub async fn close_jobs(&self, expression: &str, options: CloseJob) -> Result<()> {
+        let expression = expression.to_owned();
+        self.to_the_end(|jobs| async move { jobs.close_now(&expression, options).await }).await
+    }
+
+    async fn close_now(&self, expression: &str, options: CloseJob) -> Result<()> {
         let jobs = self.matching_jobs(expression, options.allow_no_match).await?;
         let states: Vec<(String, State)> =
             jobs.iter().map(|job| (job.job_id.to_string(), self.inner.state(&job.job_id))).collect();

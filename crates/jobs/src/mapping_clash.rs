@@ -42,13 +42,13 @@ fn clash(field: &str) -> Error {
 impl Jobs {
     /// # Errors
     /// When a field of the job clashes with one of another job in the same index, or with one that is mapped there.
-    pub(crate) async fn check_mapping_clash(&self, job: &Job) -> Result<()> {
+    pub(crate) async fn check_mapping_clash(&self, jobs: &[Job], job: &Job) -> Result<()> {
         let own = copied(job);
-        for other in self.inner.configs.jobs().await? {
+        for other in jobs {
             if other.job_id == job.job_id || other.results_index_name != job.results_index_name {
                 continue;
             }
-            for theirs in copied(&other) {
+            for theirs in copied(other) {
                 if let Some(field) = own.iter().find_map(|field| parent(field, theirs)) {
                     return Err(clash(field));
                 }

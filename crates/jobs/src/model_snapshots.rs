@@ -1,22 +1,18 @@
-//! Saved states of a job: list, describe, go back to, remove.
+//! Saved states of a job: list, describe, remove.
 
 use std::collections::BTreeSet;
 
-use serde_json::{Value, json};
+use serde_json::json;
 use store::{BulkOp, indices};
 use types::snapshot::ModelSnapshot;
-use types::stats::DataCounts;
 use types::{Job, TimestampMs};
 
-use crate::annotations::OWN_USER;
 use crate::config_store::{read, to_json};
 use crate::notifications::Level;
-use crate::open_job::{Pointer, RESULT_TYPES_FINAL, State, StateRef};
+use crate::open_job::StateRef;
 use crate::results::{Paging, Search};
 use crate::service::{Jobs, Listed};
 use crate::{Error, Result, expression};
-
-const FORECAST_TYPES: [&str; 2] = ["model_forecast", "model_forecast_request_stats"];
 
 /// Which snapshots are wanted.
 #[derive(Clone, Debug, Default)]
@@ -41,13 +37,6 @@ pub struct SnapshotUpdate {
     pub description: Option<String>,
     /// Does it survive retention?
     pub retain: Option<bool>,
-}
-
-/// How a job goes back.
-#[derive(Clone, Copy, Debug, Default)]
-pub struct Revert {
-    /// Remove the results since, so that the time since can be analysed again.
-    pub delete_intervening_results: bool,
 }
 
 impl Jobs {
@@ -139,6 +128,7 @@ impl Jobs {
                 "Model snapshot '{snapshot_id}' is the active snapshot for job '{job_id}', so cannot be deleted"
             )));
         }
+        self.refuse_while_upgraded(job_id, snapshot_id, "delete")?;
         self.remove_snapshot(&snapshot).await
     }
 
@@ -170,142 +160,12 @@ impl Jobs {
         self.inner.notifier.tell(job_id, Level::Info, message).await;
         Ok(())
     }
-
-    /// Makes a closed job begin with an earlier state, or, with `empty`, with none.
-    ///
-    /// # Errors
-    /// When job or snapshot do not exist, the job is not closed, or the state is gone.
-    pub async fn revert_model_snapshot(
-        &self,
-        job_id: &str,
-        snapshot_id: &str,
-        revert: Revert,
-    ) -> Result<ModelSnapshot> {
-        let (job, _) = self.inner.configs.job(job_id).await?;
-        let snapshot = match snapshot_id {
-            "empty" => empty_snapshot(&job),
-            id => self.snapshot(job_id, id).await?.1,
-        };
-        if self.inner.state(job_id) != State::Closed {
-            return Err(Error::Conflict(
-                "Can only revert to a model snapshot when the job is closed.".to_owned(),
-            ));
-        }
-        self.inner.forecasts.stop(Some(job_id)).await;
-        let pointer = self.reverted_pointer(&job, &snapshot, revert).await?;
-        if revert.delete_intervening_results {
-            self.delete_results_after(job_id, snapshot.latest_result_time_stamp).await?;
-        }
-        let current = self.inner.checkpoints.pointer(job_id).await?;
-        let expected = current.as_ref().map(|(_, version)| *version);
-        self.inner.checkpoints.switch(&pointer, expected).await?;
-        if let Some((old, _)) = &current {
-            self.inner.checkpoints.forget_state(old, &pointer).await;
-        }
-        self.write_reverted(&pointer, &snapshot).await?;
-        let id = (snapshot_id != "empty").then(|| snapshot_id.to_owned());
-        let set = |job: &Job| Ok(Job { model_snapshot_id: id.clone(), ..job.clone() });
-        self.inner.configs.update_job(job_id, set).await?;
-        let what = snapshot.description.clone().unwrap_or_else(|| snapshot_id.to_owned());
-        let message = format!("Job model snapshot reverted to [{what}]");
-        self.inner.notifier.tell(job_id, Level::Info, message).await;
-        Ok(without_quantiles(snapshot))
-    }
-
-    async fn reverted_pointer(&self, job: &Job, snapshot: &ModelSnapshot, revert: Revert) -> Result<Pointer> {
-        let job_id = &job.job_id;
-        let now = self.inner.clock.now();
-        let current = self.inner.checkpoints.pointer(job_id).await?.map(|(pointer, _)| pointer);
-        let current = match current {
-            Some(pointer) => pointer,
-            None => Pointer::first(&self.inner.store, job_id, now).await?,
-        };
-        let span_ms = job.analysis_config.bucket_span.as_millis();
-        let final_end = snapshot.latest_result_time_stamp.map(|TimestampMs(ms)| ms + span_ms);
-        let mut counts = current.counts.clone();
-        if revert.delete_intervening_results {
-            counts.latest_record_timestamp = snapshot.latest_record_time_stamp;
-        }
-        let prefix = format!("{job_id}_model_state_{}", snapshot.snapshot_id);
-        let state = (snapshot.snapshot_id != "empty").then_some(prefix);
-        let state = match state {
-            Some(prefix) if snapshot.snapshot_doc_count > 0 => {
-                Some(self.inner.checkpoints.stat_state(prefix, snapshot.snapshot_doc_count).await?)
-            }
-            // A snapshot without state documents is a description only: the job begins anew.
-            _ => None,
-        };
-        Ok(Pointer {
-            epoch: current.epoch + 1,
-            state,
-            counts,
-            size_stats: snapshot.model_size_stats.clone(),
-            final_end_ms: if revert.delete_intervening_results { final_end } else { current.final_end_ms },
-            feed_position: None,
-            skip_to_ms: current.final_end_ms.filter(|_| !revert.delete_intervening_results),
-            clean: true,
-            written_at: now,
-            ..current
-        })
-    }
-
-    /// Results of later buckets, forecasts made later, and what the service noted about later times.
-    async fn delete_results_after(&self, job_id: &str, latest: Option<TimestampMs>) -> Result<()> {
-        let store = &self.inner.store;
-        let alias = indices::results_write_alias(job_id);
-        let own = json!({"term": {"job_id": job_id}});
-        let kinds = RESULT_TYPES_FINAL.iter().chain(&FORECAST_TYPES).collect::<Vec<_>>();
-        let mut results = vec![own.clone(), json!({"terms": {"result_type": kinds}})];
-        let mut annotations = vec![own, json!({"term": {"create_username": OWN_USER}})];
-        if let Some(latest) = latest {
-            let later = json!({"range": {"timestamp": {"gt": latest, "format": "epoch_millis"}}});
-            results.push(later.clone());
-            annotations.push(later);
-        }
-        for (index, filters) in [(alias.as_str(), results), (indices::ANNOTATIONS_WRITE, annotations)] {
-            store.refresh(index).await?;
-            store.delete_by_query(index, &json!({"bool": {"filter": filters}})).await?;
-        }
-        Ok(())
-    }
-
-    async fn write_reverted(&self, pointer: &Pointer, snapshot: &ModelSnapshot) -> Result<()> {
-        let job_id = &pointer.job_id;
-        let alias = indices::results_write_alias(job_id);
-        let quantiles = snapshot.quantiles.clone().unwrap_or_else(
-            || json!({"job_id": job_id, "timestamp": pointer.written_at, "quantile_state": ""}),
-        );
-        let ops = vec![
-            BulkOp::index(&alias, DataCounts::doc_id(job_id), to_json(&pointer.counts)?.to_string()),
-            BulkOp::index(indices::STATE_WRITE, format!("{job_id}_quantiles"), quantiles.to_string()),
-        ];
-        store::check_all(self.inner.store.bulk(ops).await?)?;
-        self.inner.store.refresh(&alias).await?;
-        self.inner.store.refresh(indices::STATE_PATTERN).await?;
-        Ok(())
-    }
 }
 
 fn unknown(job_id: &str, snapshot_id: &str) -> Error {
     Error::UnknownSnapshot { job_id: job_id.to_owned(), snapshot_id: snapshot_id.to_owned() }
 }
 
-fn without_quantiles(snapshot: ModelSnapshot) -> ModelSnapshot {
+pub(crate) fn without_quantiles(snapshot: ModelSnapshot) -> ModelSnapshot {
     ModelSnapshot { quantiles: None, ..snapshot }
-}
-
-fn empty_snapshot(job: &Job) -> ModelSnapshot {
-    ModelSnapshot {
-        job_id: job.job_id.clone(),
-        min_version: "6.4.0".to_owned(),
-        timestamp: TimestampMs(0),
-        description: Some("empty snapshot".to_owned()),
-        snapshot_id: "empty".to_owned(),
-        snapshot_doc_count: 0,
-        model_size_stats: None,
-        latest_record_time_stamp: None,
-        latest_result_time_stamp: None,
-        quantiles: None::<Value>,
-        retain: false,
-    }
 }

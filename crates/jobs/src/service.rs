@@ -124,6 +124,9 @@ impl Jobs {
             }),
         };
         jobs.load_settings().await?;
+        jobs.fail_interrupted_forecasts().await?;
+        jobs.finish_upgrades().await?;
+        jobs.finish_reverts().await?;
         if !jobs.restore_upgrade_mode().await? {
             jobs.resume().await?;
         }
@@ -133,7 +136,6 @@ impl Jobs {
 
     pub(crate) async fn resume(&self) -> Result<()> {
         let inner = &self.inner;
-        self.fail_interrupted_forecasts().await?;
         for task in inner.configs.job_tasks().await? {
             if let Err(error) = self.open_as(&task.job_id, task.open_time, false).await {
                 let message = format!("The job could not be opened again after a restart: {error}");
@@ -151,7 +153,7 @@ impl Jobs {
 
     /// Ends in order: datafeeds stop between two pages, open jobs save a checkpoint. Both go on at the next start.
     pub async fn shutdown(&self) {
-        self.inner.forecasts.stop(None).await;
+        self.inner.forecasts.ask_to_stop(None);
         let feeds: Vec<_> = self.inner.feeds().values().cloned().collect();
         for feed in feeds {
             feed.suspend().await;
@@ -162,6 +164,7 @@ impl Jobs {
                 tracing::error!(job_id = job.job_id, %error, "no checkpoint at the end; the last one is used");
             }
         }
+        self.inner.forecasts.stop(None).await;
     }
 
     /// The store that everything is kept in.

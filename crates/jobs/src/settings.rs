@@ -5,9 +5,14 @@
 //! | `xpack.ml.max_model_memory_limit` | size in bytes, `0` for none | no job may ask for more; also the default's upper bound |
 //! | `xpack.ml.max_open_jobs` | 1 to 512, 512 by default | opening one job more is refused |
 //! | `cluster.persistent_tasks.allocation.enable` | `all`, `none` | with `none` no job opens and no datafeed starts |
-//! | `xpack.ml.nightly_maintenance_requests_per_second` | number, `-1` for no limit | accepted; see below |
-//! | `xpack.ml.max_machine_memory_percent`, `…use_auto_machine_memory_percent`, `…max_lazy_ml_nodes`, `…max_ml_node_size`, `…node_concurrent_job_allocations`, `…persist_results_max_retries`, `…process_connect_timeout`, `…allocated_processors_scale` | as in the original | accepted; there is one process on one node, which nothing of this applies to |
-//! | `logger.…`, `action.auto_create_index`, `action.destructive_requires_name` | text | accepted, so that set-up scripts run |
+//! | `xpack.ml.nightly_maintenance_requests_per_second` | positive number, `-1` for no limit | requests that remove something in the daily run, per second |
+//! | `xpack.ml.max_machine_memory_percent`, `…use_auto_machine_memory_percent`, `…max_lazy_ml_nodes`, `…max_ml_node_size`, `…node_concurrent_job_allocations`, `…persist_results_max_retries`, `…process_connect_timeout`, `…allocated_processors_scale`, `…enable_config_migration` | as in the original | accepted; there is one process on one node, which nothing of this applies to |
+//! | `action.auto_create_index` | `true` | what the service does; other values are refused |
+//! | `action.destructive_requires_name` | `false` | what the service does; other values are refused |
+//! | `logger.…` | text | accepted, so that set-up scripts run |
+//!
+//! With a cluster and its door open, `/_cluster/settings` goes to the cluster like every other address that is not one of
+//! machine learning's: these settings are then the cluster's own, and the service keeps its defaults.
 
 use std::collections::BTreeMap;
 use std::sync::{PoisonError, RwLock};
@@ -22,6 +27,7 @@ use crate::{Error, Result};
 const DOCUMENT: &str = "cluster-settings";
 const MAX_MODEL_MEMORY_LIMIT: &str = "xpack.ml.max_model_memory_limit";
 const MAX_OPEN_JOBS: &str = "xpack.ml.max_open_jobs";
+const NIGHTLY_RATE: &str = "xpack.ml.nightly_maintenance_requests_per_second";
 const OPEN_JOBS_DEFAULT: usize = 512;
 const ALLOCATION: &str = "cluster.persistent_tasks.allocation.enable";
 
@@ -41,6 +47,8 @@ pub struct SettingsChange {
 #[derive(Debug, Default)]
 pub(crate) struct Settings {
     groups: RwLock<(Flat, Flat)>,
+    /// Changes take their turn, so that none is lost while another is being written.
+    change: tokio::sync::Mutex<()>,
 }
 
 enum Kind {
@@ -49,8 +57,11 @@ enum Kind {
         least: i64,
         most: i64,
     },
-    Number,
+    /// Positive, or −1.
+    Rate,
     Flag,
+    /// What the service does, and nothing else.
+    Only(&'static str),
     /// `all` or `none`.
     Allocation,
     Text,
@@ -67,10 +78,11 @@ fn kind(name: &str) -> Option<Kind> {
         "xpack.ml.node_concurrent_job_allocations" => Kind::Count { least: 0, most: i64::MAX },
         "xpack.ml.persist_results_max_retries" => Kind::Count { least: 0, most: 50 },
         "xpack.ml.allocated_processors_scale" => Kind::Count { least: 1, most: 16 },
-        "xpack.ml.nightly_maintenance_requests_per_second" => Kind::Number,
+        NIGHTLY_RATE => Kind::Rate,
         "xpack.ml.use_auto_machine_memory_percent" | "xpack.ml.enable_config_migration" => Kind::Flag,
         "xpack.ml.process_connect_timeout" => Kind::Text,
-        "action.auto_create_index" | "action.destructive_requires_name" => Kind::Text,
+        "action.auto_create_index" => Kind::Only("true"),
+        "action.destructive_requires_name" => Kind::Only("false"),
         name if name.starts_with("logger.") => Kind::Text,
         _ => return None,
     })
@@ -122,8 +134,15 @@ fn flatten(prefix: &str, value: &Value, into: &mut BTreeMap<String, Option<Strin
 }
 
 fn check(group: &str, name: &str, value: Option<&str>) -> Result<()> {
-    if value.is_none() && name.contains('*') {
-        return Ok(());
+    if value.is_none()
+        && let Some((_, after)) = name.split_once('*')
+    {
+        return match after {
+            "" => Ok(()),
+            _ => Err(Error::argument(format!(
+                "{group} setting [{name}]: only a wildcard at the end is understood"
+            ))),
+        };
     }
     let kind =
         kind(name).ok_or_else(|| Error::argument(format!("{group} setting [{name}], not recognized")))?;
@@ -138,7 +157,13 @@ fn check(group: &str, name: &str, value: Option<&str>) -> Result<()> {
             Ok(_) => Ok(()),
             Err(_) => Err(failed("")),
         },
-        Kind::Number => value.parse::<f64>().map(drop).map_err(|_| failed("")),
+        Kind::Rate => match value.parse::<f64>() {
+            Ok(rate) if rate == -1.0 || (rate.is_finite() && rate > 0.0) => Ok(()),
+            Ok(_) => Err(failed(" must be greater than 0, or -1")),
+            Err(_) => Err(failed("")),
+        },
+        Kind::Only(only) if value == only => Ok(()),
+        Kind::Only(only) => Err(failed(&format!(": only [{only}] is supported"))),
         Kind::Flag if matches!(value, "true" | "false") => Ok(()),
         Kind::Flag => Err(failed(" as only [true] or [false] are allowed.")),
         Kind::Allocation if matches!(value, "all" | "none") => Ok(()),
@@ -176,6 +201,11 @@ impl Settings {
     pub(crate) fn max_open_jobs(&self) -> usize {
         self.value(MAX_OPEN_JOBS).and_then(|text| text.parse().ok()).unwrap_or(OPEN_JOBS_DEFAULT)
     }
+
+    /// Requests per second in the daily run; as many as possible when absent or −1.
+    pub(crate) fn nightly_requests_per_second(&self) -> Option<f64> {
+        self.value(NIGHTLY_RATE).and_then(|text| text.parse().ok())
+    }
 }
 
 impl Jobs {
@@ -200,6 +230,12 @@ impl Jobs {
     /// # Errors
     /// When the store is away.
     pub async fn change_settings(&self, change: &SettingsChange) -> Result<()> {
+        let change = change.clone();
+        self.to_the_end(|jobs| async move { jobs.change_settings_now(&change).await }).await
+    }
+
+    async fn change_settings_now(&self, change: &SettingsChange) -> Result<()> {
+        let _turn = self.inner.settings.change.lock().await;
         let (mut persistent, mut transient) = {
             let groups = self.inner.settings.groups.read().unwrap_or_else(PoisonError::into_inner);
             groups.clone()
@@ -300,6 +336,9 @@ mod tests {
                 json!({"persistent": {"xpack.ml.use_auto_machine_memory_percent": "perhaps"}}),
                 "only [true] or [false]",
             ),
+            (json!({"persistent": {NIGHTLY_RATE: 0}}), "must be greater than 0, or -1"),
+            (json!({"persistent": {"action.auto_create_index": "-logs*"}}), "only [true] is supported"),
+            (json!({"transient": {"xpack.*.max_open_jobs": null}}), "only a wildcard at the end"),
             (json!({}), "no settings to update"),
         ] {
             let error = SettingsChange::parse(&body).unwrap_err().to_string();

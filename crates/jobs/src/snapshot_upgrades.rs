@@ -4,11 +4,14 @@ use std::collections::BTreeMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use engine::{Analysis, Context};
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
+use serde_json::json;
+use store::{BulkOp, IndicesOptions, indices};
 use types::Job;
 use types::snapshot::{ModelSnapshot, STATE_VERSION};
 
-use crate::open_job::State;
+use crate::config_store::{hits, read, to_json};
+use crate::open_job::{State, StateRef};
 use crate::service::{Jobs, Listed, Node};
 use crate::{Error, Result, expression};
 
@@ -33,6 +36,31 @@ pub enum Stage {
     SavingNewState,
     Stopped,
     Failed,
+}
+
+/// A state in the present form that is yet to take the place of the old one. It is kept until that is done, so that a crash
+/// in between leaves either state whole.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+struct Rewriting {
+    task: String,
+    job_id: String,
+    snapshot_id: String,
+    /// Where the new state lies.
+    aside: StateRef,
+    /// Documents of the old one.
+    chunks_before: u64,
+}
+
+const TASK: &str = "snapshot_upgrade";
+
+impl Rewriting {
+    fn note_id(&self) -> String {
+        note_id(&self.job_id, &self.snapshot_id)
+    }
+}
+
+fn note_id(job_id: &str, snapshot_id: &str) -> String {
+    format!("{TASK}-{job_id}-{snapshot_id}")
 }
 
 /// The answer to the request for an upgrade.
@@ -76,6 +104,12 @@ impl Upgrades {
         !busy
     }
 
+    fn is_under_way(&self, job_id: &str, snapshot_id: &str) -> bool {
+        self.lock().iter().any(|((job, snapshot), progress)| {
+            job == job_id && snapshot == snapshot_id && progress.stage != Stage::Failed
+        })
+    }
+
     fn set(&self, key: &Key, stage: Stage, why: String) {
         self.lock().insert(key.clone(), Progress { stage, why });
     }
@@ -107,7 +141,7 @@ impl Jobs {
                 types::job::JOB_VERSION
             )));
         }
-        let active = job.model_snapshot_id.as_deref() == Some(snapshot_id);
+        let active = self.snapshots_in_use(&job).await?.contains(snapshot_id);
         if active && self.inner.state(job_id) != State::Closed {
             return Err(Error::Conflict(format!(
                 "Cannot upgrade snapshot [{snapshot_id}] for job [{job_id}] as it is the current primary job snapshot and \
@@ -122,14 +156,13 @@ impl Jobs {
             )));
         }
         let node = self.inner.options.node_id.clone();
-        let jobs = self.clone();
-        let upgrade = async move { jobs.upgrade(job, snapshot, &key).await };
+        let upgrade = move |jobs: Self| async move { jobs.upgrade(job, snapshot, &key).await };
         if wait {
-            upgrade.await?;
-            return Ok(Upgraded { node, completed: true });
+            self.to_the_end(upgrade).await?;
+        } else {
+            tokio::spawn(upgrade(self.clone()));
         }
-        tokio::spawn(upgrade);
-        Ok(Upgraded { node, completed: false })
+        Ok(Upgraded { node, completed: wait })
     }
 
     /// Notes how it ends: what succeeded needs no note any more.
@@ -151,6 +184,11 @@ impl Jobs {
     async fn rewrite(&self, job: Job, snapshot: ModelSnapshot, key: &Key) -> Result<()> {
         let checkpoints = &self.inner.checkpoints;
         let prefix = format!("{}_model_state_{}", job.job_id, snapshot.snapshot_id);
+        let note_id = note_id(&job.job_id, &snapshot.snapshot_id);
+        if let Some(note) = self.inner.store.get(indices::TASKS, &note_id).await? {
+            // An earlier attempt got so far: what lies at the old place may be half of each.
+            return self.put_in_place(&read(&note_id, note.source)?).await;
+        }
         if snapshot.snapshot_doc_count == 0 {
             return Err(Error::BadRequest("it has no state documents".to_owned()));
         }
@@ -163,15 +201,67 @@ impl Jobs {
         let bytes =
             read.await.map_err(|_| Error::Model("the model broke while it was restored".to_owned()))??;
         self.inner.upgrades.set(key, Stage::SavingNewState, String::new());
-        let saved = checkpoints.save_state(&job_id, prefix, &bytes).await?;
+        let aside = format!("{job_id}_checkpoint_upgrade-{}", snapshot.snapshot_id);
+        let rewriting = Rewriting {
+            task: TASK.to_owned(),
+            job_id: job_id.to_string(),
+            snapshot_id: snapshot.snapshot_id,
+            aside: checkpoints.save_state(&job_id, aside, &bytes).await?,
+            chunks_before: old.chunks,
+        };
+        let note = BulkOp::index(indices::TASKS, rewriting.note_id(), to_json(&rewriting)?.to_string());
+        self.inner.configs.write_document(note).await?;
+        self.put_in_place(&rewriting).await
+    }
+
+    /// Writes the new state over the old one, wherever an earlier attempt came to its end, and forgets the note.
+    async fn put_in_place(&self, rewriting: &Rewriting) -> Result<()> {
+        let checkpoints = &self.inner.checkpoints;
+        let Rewriting { job_id, snapshot_id, aside, chunks_before, .. } = rewriting;
+        let bytes = checkpoints.load_state(aside).await?;
+        let (doc_id, snapshot) = self.snapshot(job_id, snapshot_id).await?;
+        let prefix = format!("{job_id}_model_state_{snapshot_id}");
+        let saved = checkpoints.save_state(job_id, prefix, &bytes).await?;
         let snapshot = ModelSnapshot {
             snapshot_doc_count: saved.chunks,
             min_version: STATE_VERSION.to_owned(),
             ..snapshot
         };
-        self.write_snapshot(&snapshot.doc_id(), &snapshot).await?;
-        checkpoints.delete_chunks_after(&saved, old.chunks).await;
+        self.write_snapshot(&doc_id, &snapshot).await?;
+        if let Some((mut pointer, version)) = checkpoints.pointer(job_id).await?
+            && pointer.state.as_ref().is_some_and(|state| state.prefix == saved.prefix)
+        {
+            pointer.state = Some(saved.clone());
+            checkpoints.switch(&pointer, Some(version)).await?;
+        }
+        self.inner.configs.write_document(BulkOp::delete(indices::TASKS, rewriting.note_id())).await?;
+        checkpoints.delete_chunks_after(&saved, *chunks_before).await;
+        checkpoints.delete_chunks(aside).await;
         Ok(())
+    }
+
+    /// At the start of the service, before jobs open: what was about to be put in place is.
+    pub(crate) async fn finish_upgrades(&self) -> Result<()> {
+        let body = json!({"query": {"term": {"task": TASK}}, "size": 1000});
+        let mut answer = self.inner.store.search(indices::TASKS, &body, &IndicesOptions::lenient()).await?;
+        for (id, note) in hits(&mut answer) {
+            let rewriting: Rewriting = read(&id, note)?;
+            if let Err(error) = self.put_in_place(&rewriting).await {
+                let Rewriting { job_id, snapshot_id, .. } = rewriting;
+                tracing::error!(job_id, snapshot_id, %error, "the upgrade of a snapshot could not be finished");
+            }
+        }
+        Ok(())
+    }
+
+    /// Refuses `what` while the state of the snapshot is written anew.
+    pub(crate) fn refuse_while_upgraded(&self, job_id: &str, snapshot_id: &str, what: &str) -> Result<()> {
+        if !self.inner.upgrades.is_under_way(job_id, snapshot_id) {
+            return Ok(());
+        }
+        Err(Error::Conflict(format!(
+            "Cannot {what} job [{job_id}] snapshot [{snapshot_id}] while the snapshot is being upgraded"
+        )))
     }
 
     /// The upgrades under way or failed, of jobs and snapshots that two expressions name.

@@ -37,11 +37,16 @@ impl Jobs {
         Ok(())
     }
 
-    /// Turns the mode on or off. On: datafeeds and jobs save where they are and pause; off: they go on.
+    /// Turns the mode on or off. On: datafeeds and jobs save where they are and pause,
+    /// forecasts fail; off: jobs and datafeeds go on.
     ///
     /// # Errors
     /// When another change is under way, or the store fails.
     pub async fn set_upgrade_mode(&self, enabled: bool) -> Result<()> {
+        self.to_the_end(|jobs| async move { jobs.set_upgrade_mode_now(enabled).await }).await
+    }
+
+    async fn set_upgrade_mode_now(&self, enabled: bool) -> Result<()> {
         let mode = &self.inner.upgrade_mode;
         let Ok(_turn) = mode.change.try_lock() else {
             return Err(Error::TooManyRequests(format!(
@@ -61,11 +66,24 @@ impl Jobs {
             self.pause().await;
             return Ok(());
         }
-        self.inner.store.bulk(vec![BulkOp::delete(indices::TASKS, DOC_ID)]).await?;
-        self.inner.store.refresh(indices::TASKS).await?;
-        mode.on.store(false, Ordering::Release);
-        self.inner.open().retain(|_, job| !job.is_paused());
+        self.leave_upgrade_mode().await?;
         self.resume().await
+    }
+
+    /// Turns the mode off if it is on, and lets nothing go on.
+    pub(crate) async fn clear_upgrade_mode(&self) -> Result<()> {
+        let _turn = self.inner.upgrade_mode.change.lock().await;
+        if self.upgrade_mode() { self.leave_upgrade_mode().await } else { Ok(()) }
+    }
+
+    /// What was paused counts as closed from now on.
+    async fn leave_upgrade_mode(&self) -> Result<()> {
+        let note = BulkOp::delete(indices::TASKS, DOC_ID);
+        store::check_all(self.inner.store.bulk(vec![note]).await?)?;
+        self.inner.store.refresh(indices::TASKS).await?;
+        self.inner.upgrade_mode.on.store(false, Ordering::Release);
+        self.inner.open().retain(|_, job| !job.is_paused());
+        Ok(())
     }
 
     /// At the start of the service: was the mode on when it ended?
@@ -98,6 +116,8 @@ impl Jobs {
                 Err(error) => tracing::error!(job_id = job.job_id, %error, "a job could not be paused"),
             }
         }
+        // Last, since only an open job can begin one.
+        self.inner.forecasts.stop(None).await;
     }
 
     /// The datafeeds that would run if the mode were not on.

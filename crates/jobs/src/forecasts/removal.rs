@@ -12,6 +12,10 @@ use crate::{Error, Result, expression};
 
 const LISTED_MAX: usize = 10_000;
 
+pub(super) fn of_job(job_id: &str) -> Value {
+    json!({"term": {"job_id": job_id}})
+}
+
 impl Jobs {
     /// Removes forecasts of a job with their points; `expression` is an id, a list, a wildcard, `_all` or empty.
     ///
@@ -26,7 +30,7 @@ impl Jobs {
     ) -> Result<()> {
         let expression = if expression.trim().is_empty() { "_all" } else { expression };
         let parts: Vec<&str> = expression.split(',').map(str::trim).filter(|part| !part.is_empty()).collect();
-        let all = self.forecasts_of(&indices::results_read_alias(job_id), Some(job_id)).await?;
+        let all = self.forecasts_of(&indices::results_read_alias(job_id), of_job(job_id)).await?;
         let wanted: Vec<RequestStats> = all
             .into_iter()
             .filter(|stats| parts.iter().any(|part| expression::matches(part, &stats.forecast_id)))
@@ -75,7 +79,7 @@ impl Jobs {
     /// The ids of the forecasts of a job whose time is over.
     pub(crate) async fn expired_forecasts(&self, job_id: &str) -> Result<Vec<String>> {
         let now = self.inner.clock.now();
-        let all = self.forecasts_of(&indices::results_read_alias(job_id), Some(job_id)).await?;
+        let all = self.forecasts_of(&indices::results_read_alias(job_id), of_job(job_id)).await?;
         Ok(all
             .into_iter()
             .filter(|stats| {
@@ -88,21 +92,26 @@ impl Jobs {
 
     /// What says that it is under way when the service starts is not: it was interrupted.
     pub(crate) async fn fail_interrupted_forecasts(&self) -> Result<()> {
+        let under_way = json!({"terms": {"forecast_status":
+            [Status::Scheduled.word(), Status::Started.word()]}});
+        let interrupted = self.forecasts_of(indices::RESULTS_PATTERN, under_way).await?;
+        if interrupted.is_empty() {
+            return Ok(());
+        }
         let jobs = self.inner.configs.jobs().await?;
-        for mut stats in self.forecasts_of(indices::RESULTS_PATTERN, None).await? {
+        for mut stats in interrupted {
             let is_known = jobs.iter().any(|job| job.job_id == stats.job_id);
-            if is_known && matches!(stats.forecast_status, Status::Scheduled | Status::Started) {
+            if is_known {
                 stats.forecast_status = Status::Failed;
                 stats.forecast_messages.push("The forecast was interrupted by a restart".to_owned());
-                write_stats(self, &stats).await?;
+                write_stats(self, &stats, self.inner.options.store_attempts).await?;
             }
         }
         Ok(())
     }
 
-    pub(super) async fn forecasts_of(&self, index: &str, job_id: Option<&str>) -> Result<Vec<RequestStats>> {
-        let mut filters = vec![json!({"term": {"result_type": "model_forecast_request_stats"}})];
-        filters.extend(job_id.map(|job_id| json!({"term": {"job_id": job_id}})));
+    pub(super) async fn forecasts_of(&self, index: &str, filter: Value) -> Result<Vec<RequestStats>> {
+        let filters = [json!({"term": {"result_type": "model_forecast_request_stats"}}), filter];
         let body = json!({"query": {"bool": {"filter": filters}}, "size": LISTED_MAX});
         let mut answer = self.inner.store.search(index, &body, &IndicesOptions::lenient()).await?;
         Ok(hits(&mut answer)

@@ -7,7 +7,7 @@ use types::results::ResultType;
 use types::{Job, TimeSpan, TimestampMs};
 
 use super::documents::{RequestStats, Status};
-use super::running::Run;
+use super::running::{Place, Run};
 use crate::open_job::{Command, ForecastBasis};
 use crate::service::Jobs;
 use crate::{Error, Result};
@@ -32,7 +32,7 @@ pub struct ForecastJob {
     pub duration: Option<TimeSpan>,
     /// After how long it is removed; 14 days when absent, never when zero.
     pub expires_in: Option<TimeSpan>,
-    /// Memory that it may take, in bytes; from 1 MiB to below 500 MiB.
+    /// Memory that it may take, in bytes; from 1 MiB to below 500 MiB, which is the limit when absent.
     pub max_model_memory_bytes: Option<u64>,
 }
 
@@ -113,21 +113,27 @@ impl Jobs {
     /// has learnt nothing yet or is at its memory limit, or three of its forecasts are under way.
     pub async fn forecast_job(&self, job_id: &str, asked: ForecastJob) -> Result<String> {
         let asked = asked.checked()?;
+        let job_id = job_id.to_owned();
+        self.to_the_end(|jobs| async move { jobs.begin_forecast(&job_id, asked).await }).await
+    }
+
+    async fn begin_forecast(&self, job_id: &str, asked: ForecastJob) -> Result<String> {
         let (job, _) = self.inner.configs.job(job_id).await?;
         let handle = self.opened(job_id).await?;
+        let forecast_id = new_id();
+        // Before the model is copied, which takes time and memory.
+        let Some(place) = Place::take(self, job_id, &forecast_id, AT_ONCE_MAX) else {
+            return Err(Error::TooManyRequests(format!(
+                "Cannot run forecast: job [{job_id}] has {AT_ONCE_MAX} forecasts under way, which is the most at a time"
+            )));
+        };
         let request = asked.engine_request();
         let limit = asked.max_model_memory_bytes;
         let basis = handle.ask(|reply| Command::Forecast { request, reply }).await?;
         let basis = basis.map_err(|error| refused(&error))?;
         check_memory(&basis, limit)?;
-        let forecast_id = new_id();
-        let Some(running) = self.inner.forecasts.begin(job_id, &forecast_id, AT_ONCE_MAX) else {
-            return Err(Error::TooManyRequests(format!(
-                "Cannot run forecast: job [{job_id}] has {AT_ONCE_MAX} forecasts under way, which is the most at a time"
-            )));
-        };
         let stats = self.scheduled(&job, &forecast_id, asked, &basis);
-        let run = Run { jobs: self.clone(), job, request, state: basis.state, stats, running };
+        let run = Run { job, request, state: basis.state, stats, place };
         run.begin().await?;
         Ok(forecast_id)
     }
@@ -164,13 +170,13 @@ fn too_young(count: usize) -> Vec<String> {
     (count > 0).then_some(told).into_iter().collect()
 }
 
-/// The models are read where they are, so that only what they take themselves counts, and only against the bound for all.
+/// A forecast needs a copy of the models that it reads, so that what they take counts.
 fn check_memory(basis: &ForecastBasis, limit_bytes: Option<u64>) -> Result<()> {
     if basis.at_memory_limit {
         return Err(cannot("Forecast cannot be executed as model memory status is not OK"));
     }
-    // A smaller limit than the bound made the original write models to disk; here it has nothing to bound.
-    let most = limit_bytes.unwrap_or(MEMORY_MAX_BYTES).max(MEMORY_MAX_BYTES);
+    // Nothing is put on a disk to stay below a limit that was asked for: what needs more is refused.
+    let most = limit_bytes.unwrap_or(MEMORY_MAX_BYTES);
     if basis.model_bytes > most {
         return Err(cannot(&format!(
             "Forecast cannot be executed as forecast memory usage is predicted to exceed [{}]",
@@ -219,6 +225,26 @@ mod tests {
             "[max_model_memory] must be less than 500mb: [500mb]"
         );
         assert_eq!(refusal("1h", "1d", 1024), "[max_model_memory] must be at least 1mb: [1kb]");
+    }
+
+    #[test]
+    fn models_that_need_more_than_was_allowed_are_refused() {
+        let basis = |model_bytes| ForecastBasis {
+            state: Vec::new(),
+            start: TimestampMs(0),
+            end: TimestampMs(0),
+            model_bytes,
+            too_young: 0,
+            at_memory_limit: false,
+        };
+        let grown = basis(2 * MEBIBYTE);
+        assert!(check_memory(&grown, Some(2 * MEBIBYTE)).is_ok() && check_memory(&grown, None).is_ok());
+        for (basis, limit, named) in [(grown, Some(MEBIBYTE), "1mb"), (basis(501 * MEBIBYTE), None, "500mb")]
+        {
+            let error = check_memory(&basis, limit).unwrap_err();
+            let told = "Cannot run forecast: Forecast cannot be executed as forecast memory usage is predicted to exceed";
+            assert_eq!(error.to_string(), format!("{told} [{named}]"));
+        }
     }
 
     #[test]

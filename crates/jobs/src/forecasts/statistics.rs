@@ -6,6 +6,7 @@ use serde::Serialize;
 use store::indices;
 
 use super::documents::RequestStats;
+use super::removal::of_job;
 use crate::Result;
 use crate::service::Jobs;
 
@@ -69,7 +70,7 @@ fn summed(all: &[RequestStats]) -> ForecastsStats {
 
 impl Jobs {
     pub(crate) async fn forecasts_stats(&self, job_id: &str) -> Result<ForecastsStats> {
-        let all = self.forecasts_of(&indices::results_read_alias(job_id), Some(job_id)).await?;
+        let all = self.forecasts_of(&indices::results_read_alias(job_id), of_job(job_id)).await?;
         Ok(summed(&all))
     }
 }

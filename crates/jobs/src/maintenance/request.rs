@@ -26,12 +26,15 @@ pub(super) struct Pace {
 }
 
 impl Pace {
-    /// Is there time for another removal? Waits until it may begin.
+    /// Is there time for another removal? Waits until it may begin, and not at all when that would be too late.
     pub(super) async fn next(&self, jobs: &Jobs) -> bool {
-        if jobs.inner.clock.now().0 >= self.until_ms {
+        let left_ms = self.until_ms.saturating_sub(jobs.inner.clock.now().0);
+        let left = Duration::from_millis(u64::try_from(left_ms).unwrap_or(0));
+        let pause = self.pause.unwrap_or(Duration::ZERO);
+        if left.is_zero() || pause >= left {
             return false;
         }
-        if let Some(pause) = self.pause {
+        if !pause.is_zero() {
             tokio::time::sleep(pause).await;
         }
         true
@@ -60,17 +63,26 @@ impl Jobs {
     /// forecasts; for all jobs also what belongs to no job. Says whether everything was done in time.
     ///
     /// # Errors
-    /// When a job is unknown, the rate is not positive, or the store fails.
+    /// When a job is unknown, the rate is not positive, or the store fails; the failure of one job is told after the others
+    /// were done.
     pub async fn delete_expired_data(&self, expression: &str, how: ExpiredData) -> Result<bool> {
         let pace = how.pace(self.inner.clock.now().0)?;
         let jobs = self.matching_jobs(expression, true).await?;
+        let mut failure = None;
         for job in &jobs {
-            if !self.remove_expired(job, &pace).await? {
-                return Ok(false);
+            match self.remove_expired(job, &pace).await {
+                Ok(true) => {}
+                Ok(false) => return failure.map_or(Ok(false), Err),
+                // One job whose documents cannot be read is no reason to let those of all others grow.
+                Err(error) => {
+                    tracing::error!(job_id = %job.job_id, %error, "expired data of a job could not be removed");
+                    failure.get_or_insert(error);
+                }
             }
         }
         let all = matches!(expression.trim(), "" | "_all" | "*");
-        if all { self.remove_leftovers(&pace).await } else { Ok(true) }
+        let done = if all { self.remove_leftovers(&pace).await } else { Ok(true) };
+        failure.map_or(done, Err)
     }
 }
 

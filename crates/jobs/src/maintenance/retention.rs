@@ -86,7 +86,11 @@ impl Jobs {
             if !pace.next(self).await {
                 return Ok(false);
             }
-            self.remove_snapshot(snapshot).await?;
+            // The run may last for hours, in which the job may have been reverted to it.
+            let (job, _) = self.inner.configs.job(&job.job_id).await?;
+            if !self.snapshots_in_use(&job).await?.contains(&snapshot.snapshot_id) {
+                self.remove_snapshot(snapshot).await?;
+            }
         }
         Ok(true)
     }

@@ -14,8 +14,8 @@ const SPREAD_MINUTES: u64 = 120;
 const LOOK_AGAIN: Duration = Duration::from_secs(3600);
 
 /// Minutes after midnight at which a node begins.
-fn minute_of(node_id: &str) -> i64 {
-    let hash = node_id
+fn minute_of(node_name: &str) -> i64 {
+    let hash = node_name
         .bytes()
         .fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(0x100_0000_01b3));
     30 + i64::try_from(hash % SPREAD_MINUTES).unwrap_or(0)
@@ -46,7 +46,13 @@ async fn daily(inner: Weak<Inner>) {
         let Some(inner) = inner.upgrade() else { return };
         due_ms = next(&inner);
         let jobs = Jobs { inner };
-        match jobs.delete_expired_data("_all", ExpiredData::default()).await {
+        if jobs.upgrade_mode() {
+            tracing::info!("expired data stay until tomorrow, since upgrade mode is on");
+            continue;
+        }
+        let requests_per_second = jobs.inner.settings.nightly_requests_per_second();
+        let how = ExpiredData { requests_per_second, ..ExpiredData::default() };
+        match jobs.delete_expired_data("_all", how).await {
             Ok(true) => tracing::info!("expired data are removed"),
             Ok(false) => tracing::warn!("not all expired data were removed in time"),
             Err(error) => tracing::error!(%error, "expired data could not be removed; tried again tomorrow"),
@@ -55,7 +61,7 @@ async fn daily(inner: Weak<Inner>) {
 }
 
 fn next(inner: &Inner) -> i64 {
-    next_run_ms(inner.clock.now().0, minute_of(&inner.options.node_id))
+    next_run_ms(inner.clock.now().0, minute_of(&inner.options.node_name))
 }
 
 #[cfg(test)]

@@ -2,11 +2,15 @@
 
 #![allow(clippy::unwrap_used, reason = "what all tests share is not inside a test function")]
 
+mod categories;
 mod datafeed;
+mod dropped;
+mod imported;
 mod lifecycle;
 mod maintenance;
 mod restart;
 mod rig;
+mod snapshot_upgrades;
 mod snapshots;
 mod throughput;
 mod upgrade_mode;
