@@ -124,6 +124,10 @@ record [crowd_record_#_#_#_#_#]
   actual anomaly_score_explanation anomaly_score_explanation.anomaly_length anomaly_score_explanation.anomaly_type anomaly_score_explanation.lower_confidence_bound anomaly_score_explanation.single_bucket_impact anomaly_score_explanation.typical_value anomaly_score_explanation.upper_confidence_bound bucket_span causes causes.actual causes.field_name causes.function causes.function_description causes.over_field_name causes.over_field_value causes.probability causes.typical detector_index field_name function function_description influencers influencers.influencer_field_name influencers.influencer_field_values initial_record_score is_interim job_id multi_bucket_impact over_field_name over_field_value probability record_score result_type timestamp typical user
 "#);
     let text = described(&all(&server, ".ml-anomalies-text").await);
+    insta::assert_snapshot!(only("categorizer_stats", text.clone()), @r#"
+categorizer_stats [text_categorizer_stats_#_#]
+  categorization_status categorized_doc_count dead_category_count failed_category_count frequent_category_count job_id log_time rare_category_count result_type timestamp total_category_count
+"#);
     insta::assert_snapshot!(only("category_definition", text), @r#"
 category_definition [text_category_definition_#]
   category_id examples grok_pattern job_id max_matching_length mlcategory num_matches preferred_to_categories regex result_type template terms
