@@ -58,7 +58,11 @@ class Service:
         store = ["--store", server.url] if server.url else ["--data", folder]
         command = [binary, "serve", "--listen", "127.0.0.1:0", *store]
         self.process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
-        address = self.process.stdout.readline().strip().rsplit("http://", 1)[1]
+        told = self.process.stdout.readline().strip()
+        if "http://" not in told:
+            self.stop()
+            sys.exit(f"the service did not start: {told!r}")
+        address = told.rsplit("http://", 1)[1]
         self.connection = http.client.HTTPConnection(address)
 
     def ask(self, method, path, body=None, kind="application/json"):
@@ -71,6 +75,10 @@ class Service:
 
     def cpu_s(self):
         return cpu_s(self.process.pid)
+
+    def stop(self):
+        self.process.terminate()
+        self.process.wait()
 
 
 def bulks():
@@ -126,16 +134,20 @@ def main():
     with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder:
         server = Server(kind, folder)
         try:
-            service = Service(sys.argv[1], folder, server)
-            for what, work in [("ingest through _bulk", ingest),
-                               ("datafeed, 3 fields, modelling and results included", feed)]:
-                before, before_there = service.cpu_s(), server.cpu_s()
-                wall = work(service)
-                report(f"{kind or 'embedded'}: {what}", wall, service.cpu_s() - before, server.cpu_s() - before_there)
-            service.process.terminate()
-            service.process.wait()
+            measure(Service(sys.argv[1], folder, server), server, kind or "embedded")
         finally:
             server.stop()
+
+
+def measure(service, server, name):
+    try:
+        for what, work in [("ingest through _bulk", ingest),
+                           ("datafeed, 3 fields, modelling and results included", feed)]:
+            before, before_there = service.cpu_s(), server.cpu_s()
+            wall = work(service)
+            report(f"{name}: {what}", wall, service.cpu_s() - before, server.cpu_s() - before_there)
+    finally:
+        service.stop()
 
 
 def report(what, wall, cpu, cpu_there):

@@ -1,5 +1,9 @@
 //! Guesses a grok expression that fits all messages: kinds of values that every message has in the same order, and between
 //! them what all messages have in common.
+//!
+//! The categorizer of `crates/engine` has a table of its own for the gaps between the constant words of one category: it has
+//! times, which are found by their formats before here, and neither levels, which are constant within a category, nor
+//! quoted texts, which its tokens do not keep together.
 
 use std::collections::BTreeMap;
 use std::sync::LazyLock;

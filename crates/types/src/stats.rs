@@ -128,6 +128,9 @@ pub struct ModelSizeStats {
     /// Series of which only a sketch is kept.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub sketched_series_count: u64,
+    /// Members of populations, rare values and places of series that were forgotten for want of memory since the job began.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub evicted_entity_count: u64,
 }
 
 #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde asks for a reference")]
@@ -171,6 +174,7 @@ impl ModelSizeStats {
             timestamp: None,
             compact_series_count: 0,
             sketched_series_count: 0,
+            evicted_entity_count: 0,
         }
     }
 

@@ -116,17 +116,24 @@ impl Circular {
         }
     }
 
-    pub(crate) fn prune(&mut self, before: i64) {
-        for entity in self.entities.prune(before) {
-            if let Some(density) = self.densities.get_mut(entity as usize) {
+    /// Takes the densities of forgotten series away.
+    pub(crate) fn forget(&mut self, idle: &[u32]) {
+        for entity in idle {
+            if let Some(density) = self.densities.get_mut(*entity as usize) {
                 *density = Density::default();
             }
         }
     }
 
+    /// Bytes of one series.
+    pub(crate) fn series_bytes(detector: &DetectorPlan) -> u64 {
+        (Entities::BYTES + size_of::<Density>()) as u64 + (period_s(detector.base) / BIN_S) as u64 * 4
+    }
+
     pub(crate) fn bytes(&self, detector: &DetectorPlan) -> u64 {
-        let bins = (period_s(detector.base) / BIN_S) as u64 * 4;
-        self.entities.bytes() as u64 + u64::from(self.entities.ids()) * (bins + 32)
+        self.entities.bytes() as u64
+            + self.entities.ids() as u64 * size_of::<Density>() as u64
+            + self.entities.live() as u64 * (period_s(detector.base) / BIN_S) as u64 * 4
     }
 }
 

@@ -148,22 +148,64 @@ impl DetectorState {
 
     /// Forgets entities that were last seen before bucket `before`.
     pub(crate) fn prune(&mut self, before: i64) {
-        match self {
-            Self::Individual(state) => state.prune(before),
-            Self::Population(state) => state.prune(before),
-            Self::Rare(state) => state.prune(before),
-            Self::RarePopulation(state) => state.prune(before),
-            Self::Circular(state) => state.prune(before),
-            Self::Geo(state) => state.prune(before),
+        let idle = self.entities().idle(before);
+        self.forget(&idle);
+        if let Self::RarePopulation(state) = self {
+            let idle = state.idle_members(before);
+            state.forget_members(&idle);
         }
     }
 
-    /// Changes the form of models until `bytes` have been freed, or taken; returns the bytes.
-    pub(crate) fn change_forms(&mut self, from: Form, to: Form, bytes: u64) -> u64 {
-        match self {
-            Self::Individual(state) => state.change_forms(from, to, bytes),
-            _ => 0,
+    fn forget(&mut self, idle: &[u32]) {
+        if idle.is_empty() {
+            return;
         }
+        self.entities_mut().forget(idle);
+        match self {
+            Self::Individual(state) => state.forget(idle),
+            Self::Population(state) => state.forget(idle),
+            Self::Rare(state) => state.forget(idle),
+            Self::RarePopulation(state) => state.forget_values(idle),
+            Self::Circular(state) => state.forget(idle),
+            Self::Geo(state) => state.forget(idle),
+        }
+    }
+
+    /// Forgets this share of the entities, those that are missed least, of detectors whose entities have no smaller form.
+    /// Returns how many.
+    pub(crate) fn evict(&mut self, share: f64, now: i64) -> u64 {
+        if matches!(self, Self::Individual(_)) {
+            return 0;
+        }
+        let of = |live: usize| (share * live as f64).ceil() as usize;
+        let values = self.entities().least_missed(of(self.entities().live()), now);
+        self.forget(&values);
+        let mut evicted = values.len();
+        if let Self::RarePopulation(state) = self {
+            let members = state.least_missed_members(of(state.live_members()), now);
+            state.forget_members(&members);
+            evicted += members.len();
+        }
+        evicted as u64
+    }
+
+    /// Makes and accounts for the models of new entities, where they have some of their own.
+    pub(crate) fn make_room(&mut self) {
+        if let Self::Individual(state) = self {
+            state.make_room();
+        }
+    }
+
+    /// Changes the form of models until `bytes` have been freed, or taken.
+    pub(crate) fn change_forms(&mut self, from: Form, to: Form, bytes: u64) {
+        if let Self::Individual(state) = self {
+            state.change_forms(from, to, bytes);
+        }
+    }
+
+    /// What models are still to grow by until they have the full size of their form.
+    pub(crate) fn growth_bytes(&self) -> u64 {
+        if let Self::Individual(state) = self { state.growth_bytes() } else { 0 }
     }
 
     /// Models by form, where there are such.
@@ -182,12 +224,36 @@ impl DetectorState {
         }
     }
 
-    /// What a new entity takes, roughly.
-    pub(crate) fn entity_bytes(&self) -> u64 {
+    /// What a new entity takes, roughly, without its name.
+    pub(crate) fn entity_bytes(&self, detector: &DetectorPlan) -> u64 {
         match self {
             Self::Individual(state) => state.entity_bytes(),
-            Self::Population(_) | Self::Rare(_) | Self::RarePopulation(_) => 100,
-            Self::Circular(_) | Self::Geo(_) => 600,
+            Self::Population(state) => state.member_bytes(),
+            Self::Rare(_) => Rare::value_bytes(),
+            Self::RarePopulation(_) => RarePopulation::value_bytes(),
+            Self::Circular(_) => Circular::series_bytes(detector),
+            Self::Geo(_) => Geo::series_bytes(1),
+        }
+    }
+
+    /// Bytes that are accounted for and wait for new entities.
+    pub(crate) fn reusable_bytes(&self) -> u64 {
+        let free = self.entities().free() as u64;
+        match self {
+            Self::Individual(state) => state.reusable_bytes(),
+            Self::Population(state) => free * state.member_bytes(),
+            Self::Rare(_) => free * Rare::value_bytes(),
+            Self::RarePopulation(state) => state.reusable_bytes(),
+            Self::Circular(_) | Self::Geo(_) => free * Geo::series_bytes(0),
+        }
+    }
+
+    /// A number that grows by one with each entity that takes memory: one that gets the place of a forgotten one takes
+    /// some only where entities have more than a place.
+    pub(crate) fn places_taken(&self) -> usize {
+        match self {
+            Self::Individual(_) | Self::Circular(_) | Self::Geo(_) => self.entities().live(),
+            Self::Population(_) | Self::Rare(_) | Self::RarePopulation(_) => self.entities().ids() as usize,
         }
     }
 

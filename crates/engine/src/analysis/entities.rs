@@ -102,6 +102,16 @@ impl Entities {
         self.table().live()
     }
 
+    /// Ids that wait for new entities.
+    pub(crate) fn free(&self) -> usize {
+        self.ids() as usize - self.live()
+    }
+
+    /// The bucket in which the entity was seen first.
+    pub(crate) fn first_seen(&self, entity: u32) -> i64 {
+        self.presence[entity as usize].first
+    }
+
     pub(crate) fn is_live(&self, entity: u32) -> bool {
         self.table().is_live(entity)
     }
@@ -117,15 +127,29 @@ impl Entities {
         self.members.as_ref().unwrap_or(&self.groups)
     }
 
-    /// Forgets entities that were last seen before bucket `before`; returns their ids.
-    pub(crate) fn prune(&mut self, before: i64) -> Vec<u32> {
-        let idle: Vec<u32> = (0..self.ids())
-            .filter(|id| self.is_live(*id) && self.presence[*id as usize].last < before)
-            .collect();
+    /// Entities that were last seen before bucket `before`, in the order of their ids.
+    pub(crate) fn idle(&self, before: i64) -> Vec<u32> {
+        let is_idle = |id: &u32| self.is_live(*id) && self.presence[*id as usize].last < before;
+        (0..self.ids()).filter(is_idle).collect()
+    }
+
+    /// So many entities that are missed least after bucket `now`, in the order of their ids: unseen for the longest in
+    /// relation to how often they were seen, so that a flood of names that come once does not drive out those that come
+    /// daily. None that is in an open bucket.
+    pub(crate) fn least_missed(&self, count: usize, now: i64) -> Vec<u32> {
+        let candidates = (0..self.ids()).filter(|id| self.is_live(*id)).filter_map(|id| {
+            let Presence { last, buckets, .. } = self.presence[id as usize];
+            (last <= now).then(|| (neglect(last, buckets, now), id))
+        });
+        most_neglected(candidates.collect(), count)
+    }
+
+    /// Forgets entities.
+    pub(crate) fn forget(&mut self, idle: &[u32]) {
         if idle.is_empty() {
-            return idle;
+            return;
         }
-        for id in &idle {
+        for id in idle {
             self.presence[*id as usize].first = i64::MAX;
         }
         let presence = &self.presence;
@@ -140,7 +164,6 @@ impl Entities {
         } else {
             self.groups.retain(stays);
         }
-        idle
     }
 
     /// Calls `visit` with the split of each live entity.
@@ -152,6 +175,22 @@ impl Entities {
         let of_members = self.members.as_ref().map_or(0, |members| members.ids() as usize * PAIR_BYTES);
         self.groups.ids() as usize * PAIR_BYTES + of_members + self.presence.len() * size_of::<Presence>()
     }
+}
+
+/// How long something has been unseen, in relation to the number of buckets in which it was seen.
+pub(crate) fn neglect(last: i64, buckets: u32, now: i64) -> f64 {
+    (now.saturating_sub(last) as f64 + 1.0) / (f64::from(buckets) + 1.0)
+}
+
+/// The ids of the `count` greatest neglects, in their own order; of equal ones the later ids.
+pub(crate) fn most_neglected(mut candidates: Vec<(f64, u32)>, count: usize) -> Vec<u32> {
+    if count < candidates.len() {
+        candidates.select_nth_unstable_by(count, |a, b| b.0.total_cmp(&a.0).then(b.1.cmp(&a.1)));
+        candidates.truncate(count);
+    }
+    let mut ids: Vec<u32> = candidates.into_iter().map(|(_, id)| id).collect();
+    ids.sort_unstable();
+    ids
 }
 
 #[cfg(test)]
@@ -169,11 +208,34 @@ mod tests {
         assert_eq!(entities.resolve(split(0, NONE, 2), 5, true), Some(1));
         assert_eq!(entities.resolve(split(1, NONE, 1), 9, true), Some(2));
         assert_eq!(entities.resolve(split(2, NONE, 1), 9, false), None);
-        assert_eq!(entities.prune(6), [0, 1]);
+        assert_eq!(entities.idle(6), [0, 1]);
+        entities.forget(&[0, 1]);
+        assert_eq!(entities.free(), 2);
         assert_eq!(entities.live(), 1);
         assert_eq!(entities.split(2), split(1, NONE, 1));
         assert_eq!(entities.resolve(split(0, NONE, 2), 9, false), None);
         assert!(entities.resolve(split(0, NONE, 2), 9, true).is_some_and(|id| id < 2));
+    }
+
+    #[test]
+    fn those_that_came_once_are_missed_least() {
+        let mut entities = Entities::new(true);
+        for bucket in 0..50 {
+            // One comes in each bucket, one in each tenth; others come once.
+            for over in [1, if bucket % 10 == 0 { 2 } else { 1 }, 100 + bucket as u32] {
+                let id = entities.resolve(split(0, NONE, over), bucket, true).unwrap();
+                if over != 1 || bucket % 10 != 0 {
+                    entities.note(id);
+                }
+            }
+        }
+        let over = |id: &u32| entities.split(*id).over;
+        let oldest: Vec<u32> = entities.least_missed(3, 49).iter().map(over).collect();
+        assert_eq!(oldest, [100, 101, 102]);
+        let most: Vec<u32> = entities.least_missed(46, 49).iter().map(over).collect();
+        assert!(!most.contains(&1) && !most.contains(&2), "{most:?}");
+        // What is in an open bucket stays.
+        assert_eq!(entities.least_missed(100, 48).len(), 50);
     }
 
     #[test]

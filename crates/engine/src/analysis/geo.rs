@@ -122,13 +122,19 @@ impl Geo {
         }
     }
 
-    pub(crate) fn prune(&mut self, before: i64) {
-        for entity in self.entities.prune(before) {
-            if let Some(atlas) = self.atlases.get_mut(entity as usize) {
+    /// Takes the places of forgotten series away.
+    pub(crate) fn forget(&mut self, idle: &[u32]) {
+        for entity in idle {
+            if let Some(atlas) = self.atlases.get_mut(*entity as usize) {
                 self.places -= atlas.places.len();
                 *atlas = Atlas::default();
             }
         }
+    }
+
+    /// Bytes of a series with so many places.
+    pub(crate) fn series_bytes(places: usize) -> u64 {
+        (Entities::BYTES + size_of::<Atlas>() + places * size_of::<Place>()) as u64
     }
 
     pub(crate) fn bytes(&self) -> u64 {

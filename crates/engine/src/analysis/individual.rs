@@ -2,22 +2,26 @@
 
 use serde::{Deserialize, Serialize};
 use types::TimestampMs;
-use types::results::{Explanation, ModelPlot, ResultType};
+use types::results::Explanation;
 
 use super::entities::{Entities, SplitIds};
 use super::finding::{Finding, Sink, View};
 use super::gatherer::Gather;
-use super::memory::Room;
-use super::plan::{DetectorPlan, Plan, PlotPlan};
+use super::plan::{DetectorPlan, Plan};
+use super::plot::plot;
 use super::stepping::{Step, block_of, step_all};
 use crate::Annotation;
 use crate::function::Feature;
 use crate::model::{Change, Form, ModelConfig, Outcome, Prediction, Sample, SeriesModel, Side};
 
+mod forms;
+
 /// Share from which on a penalty is told.
 const PENALTY_TOLD: f64 = 0.5;
 /// Bytes of a series in the tables beside its model: sizes, and its place in the buckets that take records.
 const TABLE_BYTES: u64 = 4 + 64;
+/// Bytes of the place of a forgotten series.
+const FORGOTTEN_BYTES: u32 = size_of::<SeriesModel>() as u32;
 
 /// The models of all series of one detector.
 #[derive(Debug, Serialize, Deserialize)]
@@ -27,8 +31,11 @@ pub(crate) struct Individual {
     models: Vec<SeriesModel>,
     /// Bytes of each model.
     sizes: Vec<u32>,
+    /// Sum of the sizes; like the forms counted anew on restoring.
+    #[serde(skip)]
     total_bytes: u64,
     /// Models by [`Form`]; those of forgotten entities are young.
+    #[serde(skip)]
     forms: [u64; Form::COUNT],
     #[serde(skip)]
     setup: Setup,
@@ -47,8 +54,8 @@ struct Setup {
     configs: Vec<ModelConfig>,
     /// Bytes of a young series. They are reserved from its beginning, so that samples cannot exceed the limit.
     young_bytes: u32,
-    /// Bytes of grown models by feature: full, compact.
-    grown_bytes: Vec<[u64; 2]>,
+    /// Bytes of grown models by feature and [`Form`]; zero for young ones.
+    grown_bytes: Vec<[u64; Form::COUNT]>,
 }
 
 impl Individual {
@@ -78,13 +85,22 @@ impl Individual {
         let config = |feature: &Feature| ModelConfig::new(plan.span_s as f64, feature.kind(), side);
         let configs: Vec<ModelConfig> = features.iter().map(config).collect();
         let bytes = |config: &ModelConfig, form| SeriesModel::bytes_of(config, form) as u64;
-        let grown = |config| [bytes(config, Form::Full), bytes(config, Form::Compact)];
+        let grown = |config| {
+            let mut grown = [0; Form::COUNT];
+            for form in [Form::Full, Form::Compact, Form::Sketch] {
+                grown[form as usize] = bytes(config, form);
+            }
+            grown
+        };
         self.setup = Setup {
             features,
             young_bytes: configs.first().map_or(0, |config| bytes(config, Form::Young) as u32),
             grown_bytes: configs.iter().map(grown).collect(),
             configs,
         };
+        self.total_bytes = self.sizes.iter().map(|size| u64::from(*size)).sum();
+        self.forms = [0; Form::COUNT];
+        self.models.iter().for_each(|model| self.forms[model.form() as usize] += 1);
     }
 
     pub(crate) fn is_sound(&self) -> bool {
@@ -96,7 +112,6 @@ impl Individual {
 
     /// Judges and learns a bucket.
     pub(crate) fn close(&mut self, view: &View<'_>, gather: &Gather, sink: &mut Sink) {
-        self.make_room();
         let mut judged = std::mem::take(&mut self.judged);
         self.judged(gather, &mut judged);
         let mut steps = std::mem::take(&mut self.steps);
@@ -204,84 +219,6 @@ impl Individual {
         }
     }
 
-    fn make_room(&mut self) {
-        let wanted = self.entities.ids() as usize * self.setup.features.len();
-        while self.models.len() < wanted {
-            let feature = self.models.len() % self.setup.features.len();
-            self.models.push(SeriesModel::new(&self.setup.configs[feature]));
-            self.sizes.push(self.setup.young_bytes);
-            self.total_bytes += u64::from(self.setup.young_bytes);
-            self.forms[Form::Young as usize] += 1;
-        }
-    }
-
-    /// The form for which there is room, given what other models of this bucket grow by.
-    fn form_to_grow(&self, feature: usize, room: Room, planned_bytes: &mut u64) -> Form {
-        let [full, compact] = self.setup.grown_bytes[feature];
-        let (form, bytes) = if *planned_bytes + full <= room.full {
-            (Form::Full, full)
-        } else if *planned_bytes + compact <= room.compact {
-            (Form::Compact, compact)
-        } else {
-            // A sketch is not larger than what was reserved for the young series.
-            (Form::Sketch, 0)
-        };
-        *planned_bytes += bytes.saturating_sub(u64::from(self.setup.young_bytes));
-        form
-    }
-
-    fn count_form(&mut self, from: Form, to: Form) {
-        self.forms[from as usize] -= 1;
-        self.forms[to as usize] += 1;
-    }
-
-    /// Keeps the accounts of a model. Young ones are accounted for in full from the beginning.
-    fn measure(&mut self, at: usize) {
-        let model = &self.models[at];
-        let form = model.form();
-        let size = match form {
-            Form::Young => self.setup.young_bytes,
-            _ => model.memory_bytes() as u32,
-        };
-        self.set_size(at, size);
-    }
-
-    fn set_size(&mut self, at: usize, size: u32) {
-        if size != self.sizes[at] {
-            self.total_bytes = self.total_bytes + u64::from(size) - u64::from(self.sizes[at]);
-            self.sizes[at] = size;
-        }
-    }
-
-    /// Changes the form of models until `bytes` have been freed (or taken, when they become larger); the youngest
-    /// series go first, since the oldest know most. Returns the bytes.
-    pub(crate) fn change_forms(&mut self, from: Form, to: Form, bytes: u64) -> u64 {
-        let before = self.total_bytes;
-        let features = self.setup.features.len().max(1);
-        for at in (0..self.models.len()).rev() {
-            if self.forms[from as usize] == 0 || before.abs_diff(self.total_bytes) >= bytes {
-                break;
-            }
-            if self.models[at].form() == from && self.entities.is_live((at / features) as u32) {
-                self.models[at].change_form(to);
-                self.count_form(from, to);
-                self.measure(at);
-            }
-        }
-        before.abs_diff(self.total_bytes)
-    }
-
-    /// Models by [`Form`].
-    pub(crate) fn forms(&self) -> [u64; Form::COUNT] {
-        self.forms
-    }
-
-    /// What a new entity takes.
-    pub(crate) fn entity_bytes(&self) -> u64 {
-        let features = self.setup.features.len() as u64;
-        features * u64::from(self.setup.young_bytes) + TABLE_BYTES + Entities::BYTES as u64
-    }
-
     fn sample(
         &self,
         view: &View<'_>,
@@ -372,16 +309,16 @@ impl Individual {
         }
     }
 
-    /// Forgets series that were last seen before bucket `before`.
-    pub(crate) fn prune(&mut self, before: i64) {
-        for entity in self.entities.prune(before) {
-            let features = self.setup.features.len();
+    /// Takes the models of forgotten entities away.
+    pub(crate) fn forget(&mut self, idle: &[u32]) {
+        let features = self.setup.features.len();
+        for entity in idle {
             for feature in 0..features {
-                let at = entity as usize * features + feature;
+                let at = *entity as usize * features + feature;
                 if at < self.models.len() {
                     self.count_form(self.models[at].form(), Form::Young);
                     self.models[at] = SeriesModel::new(&self.setup.configs[feature]);
-                    self.set_size(at, size_of::<SeriesModel>() as u32);
+                    self.set_size(at, FORGOTTEN_BYTES);
                 }
             }
         }
@@ -389,9 +326,8 @@ impl Individual {
 
     /// Models of live entities, every feature.
     pub(crate) fn live_models(&self) -> impl Iterator<Item = &SeriesModel> {
-        let features = self.setup.features.len().max(1);
-        let is_live = move |at: usize| self.entities.is_live((at / features) as u32);
-        self.models.iter().enumerate().filter(move |(at, _)| is_live(*at)).map(|(_, model)| model)
+        let series = (0..self.models.len()).map_while(|at| self.series(at));
+        series.filter_map(|(split, _, model, _)| split.map(|_| model))
     }
 
     /// The model at a position, with its split unless the entity is forgotten; `None` after the last one.
@@ -404,10 +340,6 @@ impl Individual {
         let (entity, feature) = ((at / features) as u32, at % features);
         let split = self.entities.is_live(entity).then(|| self.entities.split(entity));
         Some((split, self.setup.features[feature], model, &self.setup.configs[feature]))
-    }
-
-    pub(crate) fn bytes(&self) -> u64 {
-        self.total_bytes + self.entities.bytes() as u64 + u64::from(self.entities.ids()) * TABLE_BYTES
     }
 }
 
@@ -437,38 +369,6 @@ fn explain(outcome: &Outcome) -> Explanation {
         by_field_first_occurrence: None,
         by_field_relative_rarity: None,
     }
-}
-
-fn plot(
-    view: &View<'_>,
-    split: SplitIds,
-    feature: Feature,
-    prediction: Prediction,
-    actual: Option<f64>,
-    sink: &mut Sink,
-) {
-    let Some(PlotPlan { terms }) = &view.plan.plot else { return };
-    let split = view.detector.split(view.columns, split);
-    let named = [&split.by_field_value, &split.partition_field_value];
-    if !terms.is_empty() && !named.iter().any(|value| value.as_ref().is_some_and(|v| terms.contains(v))) {
-        return;
-    }
-    if view.is_interim {
-        return;
-    }
-    sink.plots.push(ModelPlot {
-        job_id: view.plan.job_id.clone(),
-        result_type: ResultType::ModelPlot,
-        timestamp: TimestampMs(view.start_s * 1000),
-        bucket_span: view.plan.span_s,
-        detector_index: view.detector.index,
-        model_feature: feature.plot_name().to_owned(),
-        model_lower: prediction.lower,
-        model_upper: prediction.upper,
-        model_median: prediction.typical,
-        actual,
-        split,
-    });
 }
 
 fn annotate(view: &View<'_>, split: SplitIds, change: Change, sink: &mut Sink) {

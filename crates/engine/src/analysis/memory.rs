@@ -9,10 +9,11 @@
 //! | 70 % | young series grow into compact models |
 //! | 75 % | full models become compact, until 70 % |
 //! | 85 % | young series grow into sketches |
-//! | 90 % | compact models become sketches, until 85 % |
+//! | 90 % | compact models become sketches, until 85 %; then members, values and places are forgotten, until 85 % |
 //! | 100 % | hard limit: new entities are refused and counted, until 95 % |
 //!
-//! Below 50 %, compact models may become full again.
+//! Sketches become compact models again, and those full ones, as long as all series have room below 50 % at the size to which
+//! they come.
 
 use serde::{Deserialize, Serialize};
 use types::stats::MemoryStatus;
@@ -30,12 +31,12 @@ const COMPACT_SHARE: f64 = 0.85;
 const SLACK_SHARE: f64 = 0.05;
 /// New entities are made again below this share.
 const EASE_SHARE: f64 = 0.95;
-/// Compact models become full again below this share.
-const FULL_AGAIN_SHARE: f64 = 0.5;
+/// Models become larger again below this share.
+const AGAIN_SHARE: f64 = 0.5;
 /// Sizes are reported again after growing by this factor.
 const REPORT_GROWTH: f64 = 1.1;
 /// What a job takes without any entity.
-const BASE_BYTES: u64 = 64 << 10;
+pub(crate) const BASE_BYTES: u64 = 64 << 10;
 
 /// Bytes by which models may grow.
 #[derive(Clone, Copy, Debug)]
@@ -44,6 +45,14 @@ pub(crate) struct Room {
     pub(crate) full: u64,
     /// As compact ones.
     pub(crate) compact: u64,
+}
+
+/// What is accounted for, without the flat rate of a job.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Sizes {
+    pub(crate) total: u64,
+    /// Part of it that waits for new entities.
+    pub(crate) reusable: u64,
 }
 
 /// The accounts.
@@ -59,8 +68,10 @@ pub(crate) struct Memory {
     reported_bytes: u64,
     /// Is the limit reached within the present bucket?
     is_full: bool,
-    /// Compact models and sketches when that was last announced.
-    announced: [u64; 2],
+    /// Members, values and places that were forgotten for want of memory.
+    pub(crate) evicted: u64,
+    /// Compact models, sketches and forgotten ones when that was last announced.
+    announced: [u64; 3],
 }
 
 impl Memory {
@@ -91,32 +102,37 @@ impl Memory {
         Room { full: left(FULL_SHARE), compact: left(COMPACT_SHARE) }
     }
 
-    /// Makes models smaller as far as needed, or larger where there is room again. `bytes` is the size of everything;
-    /// returns it as it is afterwards.
-    pub(crate) fn fit(&self, detectors: &mut [DetectorState], bytes: u64, limit_bytes: u64) -> u64 {
+    /// Makes models smaller as far as needed, or larger where there is room again. Returns the total as it is afterwards.
+    pub(crate) fn fit(&self, detectors: &mut [DetectorState], sizes: Sizes, limit_bytes: u64) -> u64 {
         let of_limit = |share: f64| (share * limit_bytes as f64) as u64;
-        let (mut bytes, of_base) = (bytes, BASE_BYTES);
+        let mut total = sizes.total;
         let steps = [(Form::Full, Form::Compact, FULL_SHARE), (Form::Compact, Form::Sketch, COMPACT_SHARE)];
         for (from, to, share) in steps {
-            if bytes + of_base > of_limit(share + SLACK_SHARE) {
-                let wanted = (bytes + of_base).saturating_sub(of_limit(share));
-                bytes -= change(detectors, from, to, wanted);
+            if total + BASE_BYTES > of_limit(share + SLACK_SHARE) {
+                let wanted = (total + BASE_BYTES).saturating_sub(of_limit(share));
+                total = change(detectors, from, to, wanted, total);
             }
         }
-        // A compact model grows to its full size in the course of time: half of the room is kept for that.
-        let spare = of_limit(FULL_AGAIN_SHARE).saturating_sub(bytes + of_base) / 2;
-        let compact: u64 = detectors.iter().map(|state| state.forms()[Form::Compact as usize]).sum();
-        if compact > 0 && spare > compact * 4096 {
-            bytes += change(detectors, Form::Compact, Form::Full, spare);
+        for (from, to) in [(Form::Sketch, Form::Compact), (Form::Compact, Form::Full)] {
+            let to_come: u64 = detectors.iter().map(DetectorState::growth_bytes).sum();
+            let spare = of_limit(AGAIN_SHARE).saturating_sub(total + BASE_BYTES + to_come);
+            total = change(detectors, from, to, spare, total);
         }
-        bytes
+        total
     }
 
-    /// The numbers of compact models and sketches, when they are to be announced: the first time, and when they have
-    /// doubled.
-    pub(crate) fn announce(&mut self, detectors: &[DetectorState]) -> Option<[u64; 2]> {
+    /// Bytes of members, values and places that have to be forgotten, after models have become as small as they can.
+    pub(crate) fn to_evict(&self, sizes: Sizes, limit_bytes: u64) -> u64 {
+        let of_limit = |share: f64| (share * limit_bytes as f64) as u64;
+        let used = BASE_BYTES + sizes.total.saturating_sub(sizes.reusable);
+        if used > of_limit(COMPACT_SHARE + SLACK_SHARE) { used - of_limit(COMPACT_SHARE) } else { 0 }
+    }
+
+    /// The numbers of compact models, sketches and forgotten entities, when they are to be announced: the first time, and
+    /// when they have doubled.
+    pub(crate) fn announce(&mut self, detectors: &[DetectorState]) -> Option<[u64; 3]> {
         let [_, _, compact, sketches] = forms(detectors);
-        let now = [compact, sketches];
+        let now = [compact, sketches, self.evicted];
         let is_news = now.iter().zip(&self.announced).any(|(now, then)| *now > 2 * then);
         is_news.then(|| {
             self.announced = now;
@@ -125,12 +141,14 @@ impl Memory {
     }
 
     /// Takes the size at the end of a bucket; says whether it should be reported.
-    pub(crate) fn update(&mut self, model_bytes: u64, limit_bytes: u64) -> bool {
-        self.bytes = BASE_BYTES + model_bytes;
+    /// The status is that of what is in use: places that wait for new entities keep none away.
+    pub(crate) fn update(&mut self, sizes: Sizes, limit_bytes: u64) -> bool {
+        self.bytes = BASE_BYTES + sizes.total;
         self.peak_bytes = self.peak_bytes.max(self.bytes);
         self.is_full = false;
         self.failures += u64::from(std::mem::take(&mut self.refused));
-        let share = self.bytes as f64 / limit_bytes.max(1) as f64;
+        let used = self.bytes.saturating_sub(sizes.reusable);
+        let share = used as f64 / limit_bytes.max(1) as f64;
         let was = self.status;
         self.status = match was {
             _ if share >= 1.0 => MemoryStatus::HardLimit,
@@ -161,36 +179,63 @@ pub(crate) fn forms(detectors: &[DetectorState]) -> [u64; Form::COUNT] {
     sum
 }
 
-fn change(detectors: &mut [DetectorState], from: Form, to: Form, bytes: u64) -> u64 {
-    let mut changed = 0;
-    for state in detectors {
-        if changed < bytes {
-            changed += state.change_forms(from, to, bytes - changed);
+/// Changes the form of models of all detectors, in proportion to how many they have, until that makes up for `bytes`.
+/// Returns what `total` becomes by that.
+fn change(detectors: &mut [DetectorState], from: Form, to: Form, bytes: u64, total: u64) -> u64 {
+    let size = |detectors: &[DetectorState]| detectors.iter().map(DetectorState::series_bytes).sum::<u64>();
+    let models = forms(detectors)[from as usize];
+    if models == 0 || bytes == 0 {
+        return total;
+    }
+    let before = size(detectors);
+    for state in detectors.iter_mut() {
+        let share = state.forms()[from as usize] as f64 / models as f64;
+        state.change_forms(from, to, (share * bytes as f64) as u64);
+    }
+    // What some detectors have not enough models for is left to the others.
+    if to > from {
+        for at in 0..detectors.len() {
+            let rest = bytes.saturating_sub(before.saturating_sub(size(detectors)));
+            detectors[at].change_forms(from, to, rest);
         }
     }
-    changed
+    (total + size(detectors)).saturating_sub(before)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
+    fn all_used(total: u64) -> Sizes {
+        Sizes { total, reusable: 0 }
+    }
+
+    #[test]
+    fn places_that_wait_for_new_entities_keep_none_away() {
+        let (mut memory, limit) = (Memory::default(), 1 << 20);
+        let sizes = Sizes { total: 1_100_000, reusable: 300_000 };
+        memory.update(sizes, limit);
+        assert!(memory.may_grow() && memory.bytes > limit);
+        assert_eq!(memory.to_evict(sizes, limit), 0);
+        assert!(memory.to_evict(all_used(1_100_000), limit) > 0);
+    }
+
     #[test]
     fn limits_are_met_in_turn_and_left_again() {
         let mut memory = Memory::default();
         let limit = 1 << 20;
-        memory.update(100, limit);
+        memory.update(all_used(100), limit);
         assert_eq!(memory.status, MemoryStatus::Ok);
         assert!(memory.room(limit).full < memory.room(limit).compact);
-        memory.update(800_000, limit);
+        memory.update(all_used(800_000), limit);
         assert_eq!(memory.status, MemoryStatus::SoftLimit);
         assert!(memory.room(limit).full == 0 && memory.room(limit).compact > 0);
-        memory.update(1_000_000, limit);
+        memory.update(all_used(1_000_000), limit);
         assert!(!memory.may_grow() && memory.exceeded(limit) > 0);
         memory.refuse();
-        memory.update(940_000, limit);
+        memory.update(all_used(940_000), limit);
         assert_eq!((memory.status, memory.failures), (MemoryStatus::HardLimit, 1));
-        memory.update(100, limit);
+        memory.update(all_used(100), limit);
         assert!(memory.may_grow());
     }
 }

@@ -19,6 +19,7 @@ mod individual;
 mod memory;
 mod pipeline;
 mod plan;
+mod plot;
 mod population;
 mod rare;
 mod rare_population;

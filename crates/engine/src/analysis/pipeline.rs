@@ -25,6 +25,9 @@ const SPARSE_SHARE: f64 = 0.05;
 /// Buckets over which the usual number of records is averaged.
 const USUAL_MEMORY: f64 = 50.0;
 
+/// Bytes of an entity's name in the tables of names, roughly.
+pub(super) const NAME_ROUGHLY: u64 = 50;
+
 /// All that is saved.
 #[derive(Debug, Serialize, Deserialize)]
 pub(crate) struct Pipeline {
@@ -177,14 +180,14 @@ impl Pipeline {
             let (Some(partition), Some(by), Some(over)) = split else { continue };
             let gather = &mut bucket.gathers[detector.index];
             let split = SplitIds { partition, by, over };
-            let known = state.entities().live();
+            let known = state.places_taken();
             let may_grow = may_grow && self.memory.may_grow();
             let Some(slot) = state.slot(split, number, may_grow, gather, detector) else {
                 self.memory.refuse();
                 continue;
             };
-            if state.entities().live() > known {
-                self.memory.grow(state.entity_bytes(), plan.limit_bytes);
+            if state.places_taken() > known {
+                self.memory.grow(state.entity_bytes(detector) + NAME_ROUGHLY, plan.limit_bytes);
             }
             let number = match value {
                 Reading::Nothing => {
@@ -277,6 +280,8 @@ impl Pipeline {
                 threads,
                 is_interim: false,
             };
+            // Before the sizes are compared: what new entities take was accounted for when they came.
+            state.make_room();
             let before = state.series_bytes();
             state.close(&view, view.gather(&bucket.gathers), &mut sink);
             self.memory.settle(before, state.series_bytes());

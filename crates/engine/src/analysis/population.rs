@@ -12,9 +12,10 @@ use super::entities::{Entities, SplitIds};
 use super::finding::{CauseFinding, Finding, Sink, View};
 use super::gatherer::Gather;
 use super::plan::DetectorPlan;
+use super::plot::plot;
 use super::table::NONE;
 use crate::function::Feature;
-use crate::model::ValueKind;
+use crate::model::{Prediction, ValueKind};
 use crate::score::PopulationTail;
 
 /// Members in a bucket at which their middle weighs as much as that of the past.
@@ -33,6 +34,8 @@ const HABIT_FROM: f32 = 8.0;
 const FAR: f64 = 4.0;
 /// The least weight of a deviation: what goes on for long is learnt in the end.
 const LEARN_MIN: f64 = 0.02;
+/// Spreads on each side of the centre that hold 95 % of a normal crowd.
+const REACH: f64 = 1.96;
 /// Bytes of one population, a flat rate.
 const GROUP_BYTES: u64 = 1500;
 
@@ -111,6 +114,7 @@ impl Population {
     pub(crate) fn close(&mut self, view: &View<'_>, gather: &Gather, sink: &mut Sink) {
         gather.entities.iter().for_each(|entity| self.entities.note(*entity));
         let sittings = self.sittings(view, gather);
+        self.plot(view, &sittings, sink);
         self.report(view, &sittings, sink);
         if !view.scheduled.skip_model_update {
             let features = self.features.len();
@@ -182,6 +186,23 @@ impl Population {
             member.z = self.habits.get(habit_at).map_or(z, |habit| habit.relieve(z));
         }
         Sitting { at, feature, members, unit, centre, spread }
+    }
+
+    /// What the crowd does is what is expected of each member.
+    fn plot(&self, view: &View<'_>, sittings: &[Sitting], sink: &mut Sink) {
+        if view.plan.plot.is_none() {
+            return;
+        }
+        for sitting in sittings {
+            let feature = self.features[sitting.feature];
+            let least = if feature.kind() == ValueKind::Count { 0.0 } else { f64::NEG_INFINITY };
+            let at = |reach: f64| sitting.value_at(sitting.centre + reach * sitting.spread).max(least);
+            let prediction = Prediction { typical: at(0.0), lower: at(-REACH), upper: at(REACH) };
+            for member in &sitting.members {
+                let split = self.entities.split(member.entity);
+                plot(view, split, feature, prediction, Some(member.value), sink);
+            }
+        }
     }
 
     fn report(&self, view: &View<'_>, sittings: &[Sitting], sink: &mut Sink) {
@@ -290,15 +311,20 @@ impl Population {
         group.unit += unit_gain * (unit - group.unit);
     }
 
-    /// Forgets members that were last seen before bucket `before`.
-    pub(crate) fn prune(&mut self, before: i64) {
-        for entity in self.entities.prune(before) {
+    /// Takes the habits of forgotten members away: should they come again, the crowd alone is their measure.
+    pub(crate) fn forget(&mut self, idle: &[u32]) {
+        for entity in idle {
             for feature in 0..self.features.len() {
-                if let Some(habit) = self.habits.get_mut(entity as usize * self.features.len() + feature) {
+                if let Some(habit) = self.habits.get_mut(*entity as usize * self.features.len() + feature) {
                     *habit = Habit::default();
                 }
             }
         }
+    }
+
+    /// Bytes of one member.
+    pub(crate) fn member_bytes(&self) -> u64 {
+        (Entities::BYTES + self.features.len() * size_of::<Habit>()) as u64
     }
 
     pub(crate) fn bytes(&self) -> u64 {
@@ -351,9 +377,9 @@ impl Sitting {
             anomaly_type: Some(if member.z > 0.0 { "spike" } else { "dip" }.to_owned()),
             anomaly_length: Some(1),
             single_bucket_impact: Some(member.z.abs().round().min(1e6) as i32),
-            lower_confidence_bound: Some(self.value_at(self.centre - 1.96 * self.spread)),
+            lower_confidence_bound: Some(self.value_at(self.centre - REACH * self.spread)),
             typical_value: Some(self.value_at(self.centre)),
-            upper_confidence_bound: Some(self.value_at(self.centre + 1.96 * self.spread)),
+            upper_confidence_bound: Some(self.value_at(self.centre + REACH * self.spread)),
             ..Explanation::default()
         }
     }

@@ -178,10 +178,9 @@ impl Rare {
         }
     }
 
-    /// Forgets values that were last seen before bucket `before`.
-    pub(crate) fn prune(&mut self, before: i64) {
-        let idle = self.entities.prune(before);
-        for value in &idle {
+    /// Takes the counts of forgotten values away.
+    pub(crate) fn forget(&mut self, idle: &[u32]) {
+        for value in idle {
             if let Some(count) = self.counts.get_mut(*value as usize) {
                 *count = 0.0;
             }
@@ -189,6 +188,11 @@ impl Rare {
         if !idle.is_empty() {
             self.sum_up();
         }
+    }
+
+    /// Bytes of one value.
+    pub(crate) fn value_bytes() -> u64 {
+        Entities::BYTES as u64 + 8
     }
 
     pub(crate) fn bytes(&self) -> u64 {

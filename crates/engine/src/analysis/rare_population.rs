@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use types::BaseFunction;
 use types::results::Explanation;
 
-use super::entities::{Entities, SplitIds};
+use super::entities::{Entities, SplitIds, most_neglected, neglect};
 use super::finding::{CauseFinding, Finding, Sink, View};
 use super::gatherer::Gather;
 use super::table::{NONE, PAIR_BYTES, PairTable};
@@ -26,6 +26,9 @@ const HABIT: f64 = 0.7;
 const HABIT_FROM: f32 = 8.0;
 /// The history fades so many times as fast as that of other populations: early on everything is new.
 const FADES: usize = 4;
+
+/// Bytes of one member.
+const MEMBER_BYTES: usize = PAIR_BYTES + size_of::<Habit>();
 
 /// The values and members of one detector.
 #[derive(Debug, Serialize, Deserialize)]
@@ -273,29 +276,51 @@ impl RarePopulation {
         }
     }
 
-    /// Forgets values and members that were last seen before bucket `before`.
-    pub(crate) fn prune(&mut self, before: i64) {
-        for value in self.entities.prune(before) {
-            if let Some(met_by) = self.met_by.get_mut(value as usize) {
+    /// Members that were last seen before bucket `before`, in the order of their ids.
+    pub(crate) fn idle_members(&self, before: i64) -> Vec<u32> {
+        let is_idle =
+            |member: &u32| self.members.is_live(*member) && self.habits[*member as usize].last < before;
+        (0..self.members.ids()).filter(is_idle).collect()
+    }
+
+    /// So many members that are missed least, as [`Entities::least_missed`].
+    pub(crate) fn least_missed_members(&self, count: usize, now: i64) -> Vec<u32> {
+        let candidates = (0..self.members.ids()).filter(|member| self.members.is_live(*member));
+        let candidates = candidates.filter_map(|member| {
+            let Habit { last, buckets, .. } = self.habits[member as usize];
+            (last <= now).then(|| (neglect(last, buckets as u32, now), member))
+        });
+        most_neglected(candidates.collect(), count)
+    }
+
+    pub(crate) fn live_members(&self) -> usize {
+        self.members.live()
+    }
+
+    /// Takes away who met forgotten values.
+    pub(crate) fn forget_values(&mut self, idle: &[u32]) {
+        for value in idle {
+            if let Some(met_by) = self.met_by.get_mut(*value as usize) {
                 self.met -= met_by.len();
-                met_by.clear();
+                *met_by = Vec::new();
             }
         }
-        let habits = &self.habits;
-        let is_idle = |member: u32| habits[member as usize].last < before;
-        let idle: Vec<u32> =
-            (0..self.members.ids()).filter(|m| self.members.is_live(*m) && is_idle(*m)).collect();
+    }
+
+    /// Forgets members; `idle` is sorted.
+    pub(crate) fn forget_members(&mut self, idle: &[u32]) {
         if idle.is_empty() {
             return;
         }
-        for member in &idle {
+        for member in idle {
             if let Some(place) = self.places.get(self.members.pair(*member).0, 0) {
                 self.partitions[place as usize].members -= 1;
             }
         }
-        self.members.retain(|member| habits[member as usize].last >= before);
+        let is_idle = |member: &u32| idle.binary_search(member).is_ok();
+        self.members.retain(|member| !is_idle(&member));
         for met_by in &mut self.met_by {
-            met_by.retain(|member| idle.binary_search(member).is_err());
+            met_by.retain(|member| !is_idle(member));
         }
         self.met = self.met_by.iter().map(Vec::len).sum();
         idle.iter().for_each(|member| self.habits[*member as usize] = Habit::default());
@@ -309,9 +334,21 @@ impl RarePopulation {
         }
     }
 
+    /// Bytes of a value that two members met.
+    pub(crate) fn value_bytes() -> u64 {
+        (Entities::BYTES + size_of::<Vec<u32>>() + 2 * size_of::<u32>()) as u64
+    }
+
+    /// Bytes of values and of members that wait for new ones.
+    pub(crate) fn reusable_bytes(&self) -> u64 {
+        let free_members = self.members.ids() as usize - self.members.live();
+        (self.entities.free() * (Entities::BYTES + size_of::<Vec<u32>>()) + free_members * MEMBER_BYTES)
+            as u64
+    }
+
     pub(crate) fn bytes(&self) -> u64 {
         let sets = size_of::<Vec<u32>>() * self.met_by.len() + size_of::<u32>() * self.met;
-        let members = self.members.ids() as usize * (PAIR_BYTES + size_of::<Habit>());
+        let members = self.members.ids() as usize * MEMBER_BYTES;
         (self.entities.bytes() + sets + members + self.partitions.len() * 1500) as u64
     }
 }

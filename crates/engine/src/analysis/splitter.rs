@@ -86,6 +86,11 @@ impl Columns {
     pub(crate) fn bytes(&self) -> usize {
         self.interners.iter().map(Interner::bytes).sum()
     }
+
+    /// Bytes of places that wait for new values.
+    pub(crate) fn reusable_bytes(&self) -> usize {
+        self.interners.iter().map(Interner::reusable_bytes).sum()
+    }
 }
 
 impl RecordIds {

@@ -190,6 +190,11 @@ impl Interner {
         self.text.len() + self.places.len() * NAME_BYTES
     }
 
+    /// Those of them that wait for new texts.
+    pub(crate) fn reusable_bytes(&self) -> usize {
+        self.free.len() * NAME_BYTES
+    }
+
     fn rebuild(&mut self) {
         let mut is_free = vec![false; self.places.len()];
         self.free.iter().for_each(|id| is_free[*id as usize] = true);
@@ -217,6 +222,8 @@ impl<'de> Deserialize<'de> for Interner {
             return Err(de::Error::custom("free ids of texts are out of range"));
         }
         let mut interner = Self { free, ..Self::default() };
+        interner.text.reserve_exact(names.iter().map(|name| name.len()).sum());
+        interner.places.reserve_exact(names.len());
         for name in names {
             let place = interner.store(&name).ok_or_else(|| de::Error::custom("there is too much text"))?;
             interner.places.push(place);

@@ -5,8 +5,8 @@ use types::results::ResultType;
 use types::stats::ModelSizeStats;
 
 use super::detector::DetectorState;
-use super::memory;
-use super::pipeline::{Pipeline, note};
+use super::memory::{self, Sizes};
+use super::pipeline::{NAME_ROUGHLY, Pipeline, note};
 use super::plan::{DetectorPlan, Plan};
 use super::table::NONE;
 use crate::Output;
@@ -24,11 +24,12 @@ impl Pipeline {
             self.detectors.iter_mut().for_each(|state| state.prune(number.saturating_sub(window)));
             self.forget_values(plan);
         }
-        let detectors = self.detectors.iter().zip(&plan.detectors);
-        let models: u64 = detectors.map(|(state, detector)| state.bytes(detector)).sum();
-        let bytes = models + self.columns.bytes() as u64 + self.categories.bytes();
-        let bytes = self.memory.fit(&mut self.detectors, bytes, plan.limit_bytes);
-        let should_report = self.memory.update(bytes, plan.limit_bytes);
+        let mut sizes = self.sizes(plan);
+        sizes.total = self.memory.fit(&mut self.detectors, sizes, plan.limit_bytes);
+        if self.evict(plan, sizes, number) {
+            sizes = self.sizes(plan);
+        }
+        let should_report = self.memory.update(sizes, plan.limit_bytes);
         self.announce_forms(plan, start_s, out);
         self.categories.set_may_grow(self.memory.may_grow());
         if should_report {
@@ -38,16 +39,60 @@ impl Pipeline {
         }
     }
 
+    /// What is accounted for.
+    fn sizes(&self, plan: &Plan) -> Sizes {
+        let detectors = self.detectors.iter().zip(&plan.detectors);
+        let models: u64 = detectors.map(|(state, detector)| state.bytes(detector)).sum();
+        let waiting: u64 = self.detectors.iter().map(DetectorState::reusable_bytes).sum();
+        Sizes {
+            total: models + self.columns.bytes() as u64 + self.categories.bytes(),
+            reusable: waiting + self.columns.reusable_bytes() as u64,
+        }
+    }
+
+    /// Forgets members, values and places before any new one has to be refused; says whether it did.
+    fn evict(&mut self, plan: &Plan, sizes: Sizes, number: i64) -> bool {
+        let wanted = self.memory.to_evict(sizes, plan.limit_bytes);
+        if wanted == 0 {
+            return false;
+        }
+        let detectors = self.detectors.iter().zip(&plan.detectors);
+        let evictable = detectors.filter(|(state, _)| !matches!(state, DetectorState::Individual(_)));
+        let size: u64 = evictable
+            .map(|(state, detector)| {
+                let names = state.entities().live() as u64 * NAME_ROUGHLY;
+                (state.bytes(detector) + names).saturating_sub(state.reusable_bytes())
+            })
+            .sum();
+        let share = wanted as f64 / size.max(1) as f64;
+        let evicted: u64 = self.detectors.iter_mut().map(|state| state.evict(share.min(1.0), number)).sum();
+        if evicted > 0 {
+            self.memory.evicted += evicted;
+            self.forget_values(plan);
+        }
+        evicted > 0
+    }
+
     /// Says how many models had to become smaller.
     fn announce_forms(&mut self, plan: &Plan, start_s: i64, out: &mut Output) {
-        let Some([compact, sketches]) = self.memory.announce(&self.detectors) else { return };
-        if plan.annotations {
-            let text = format!(
-                "Memory is short: {compact} series have compact models without a weekly pattern, {sketches} have \
-                 sketches without any; raise model_memory_limit to model all of them in full"
-            );
-            out.annotations.push(note(plan, start_s, 0, text));
+        let Some([compact, sketches, evicted]) = self.memory.announce(&self.detectors) else { return };
+        if !plan.annotations {
+            return;
         }
+        let mut told = Vec::new();
+        if compact + sketches > 0 {
+            told.push(format!(
+                "{compact} series have models without a weekly pattern, {sketches} have sketches without any"
+            ));
+        }
+        if evicted > 0 {
+            told.push(format!("{evicted} members, values or places not seen for long were forgotten"));
+        }
+        let text = format!(
+            "Memory is short: {}; raise model_memory_limit to keep all of them in full",
+            told.join("; ")
+        );
+        out.annotations.push(note(plan, start_s, 0, text));
     }
 
     /// Forgets the values that no entity and no open bucket has.
@@ -93,6 +138,7 @@ impl Pipeline {
         let mut stats = ModelSizeStats {
             compact_series_count: compact,
             sketched_series_count: sketches,
+            evicted_entity_count: self.memory.evicted,
             result_type: ResultType::ModelSizeStats,
             model_bytes: self.memory.bytes,
             peak_model_bytes: self.memory.peak_bytes,

@@ -1,5 +1,9 @@
 //! Guesses a grok pattern from the examples of a category: literal words, and between them the kinds of value that
 //! all examples have there.
+//!
+//! `crates/structure` has a table of its own for whole lines of a file: it names levels, quoted texts and whole numbers,
+//! because its lines were not sorted into categories before, and has no times, which it finds by its own formats. Here the
+//! words around a gap are constant already, and a time is one value among others.
 
 use std::collections::BTreeMap;
 use std::sync::LazyLock;

@@ -11,7 +11,7 @@ pub enum Form {
     Full,
     /// Without the profile of the week, and with few prototypes of shapes.
     Compact,
-    /// A level, a scale and one history of residuals; no season.
+    /// A level, a scale and one history of residuals; no season. One that is on its way to a compact model counts as that.
     Sketch,
 }
 

@@ -1,7 +1,7 @@
 //! The model of one univariate series: what it expects, how unusual a value is, and what it learns.
 //!
 //! [`SeriesModel`] is the door. A series starts as a short list of samples and becomes a full model once there are
-//! enough of them, so that millions of quiet series stay cheap. Inside, data move one way: the predictor
+//! enough of them, so that millions of quiet series stay cheap; with little memory a compact one or a sketch. Inside, data move one way: the predictor
 //! ([`predict`]) says what it expects, the views look at the residual from several sides and calibrate each against
 //! the series' own past, and the verdict joins them into one surprise. `docs/engine.md` has the mathematics.
 

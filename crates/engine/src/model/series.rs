@@ -1,4 +1,4 @@
-//! The door of the model: a young series that only lists its samples, or a full model.
+//! The door of the model: a young series that only lists its samples, a full or compact model, or a sketch.
 
 use super::body::Body;
 use super::config::{ModelConfig, ValueKind};
@@ -62,7 +62,13 @@ impl SeriesModel {
         };
         match &mut self.state {
             State::Grown(body) => body.step(cfg, &sample),
-            State::Sketch(sketch) => sketch.step(cfg, &sample),
+            State::Sketch(sketch) => {
+                let outcome = sketch.step(cfg, &sample);
+                if let Some(body) = sketch.take_ripe_heir() {
+                    self.state = State::Grown(body);
+                }
+                outcome
+            }
             State::Young { first_s, seen } => {
                 if seen.is_empty() {
                     *first_s = sample.time_s;
@@ -123,8 +129,10 @@ impl SeriesModel {
     /// Sets the model's clock forward by `seconds`: what used to come at `t + seconds` is expected at `t`. A young series
     /// has no season that could move.
     pub fn shift_time(&mut self, cfg: &ModelConfig, seconds: i64) {
-        if let State::Grown(body) = &mut self.state {
-            body.shift_time(cfg, seconds);
+        match &mut self.state {
+            State::Grown(body) => body.shift_time(cfg, seconds),
+            State::Sketch(sketch) => sketch.shift_time(cfg, seconds),
+            State::Young { .. } => {}
         }
     }
 
@@ -135,6 +143,7 @@ impl SeriesModel {
             State::Young { .. } => Form::Young,
             State::Grown(body) if body.is_compact() => Form::Compact,
             State::Grown(_) => Form::Full,
+            State::Sketch(sketch) if sketch.has_heir() => Form::Compact,
             State::Sketch(_) => Form::Sketch,
         }
     }
@@ -145,8 +154,9 @@ impl SeriesModel {
         matches!(&self.state, State::Young { seen, .. } if seen.len() + 1 >= YOUNG)
     }
 
-    /// Makes a grown model smaller, or a compact one full again. Nothing else changes its form: young series grow by
-    /// samples, and what a sketch has forgotten does not come back.
+    /// Makes a grown model smaller, a compact one full again, or a sketch compact. A sketch has forgotten what it was: it
+    /// goes on judging while the compact model learns from now on, which is its form from here. Nothing else changes a
+    /// form: young series grow by samples, and a sketch becomes full by way of compact.
     pub fn change_form(&mut self, form: Form) {
         match (&mut self.state, form) {
             (State::Grown(body), Form::Full | Form::Compact) => body.set_compact(form == Form::Compact),
@@ -154,7 +164,9 @@ impl SeriesModel {
                 let sketch = Sketch::of(body.essence());
                 self.state = State::Sketch(Box::new(sketch));
             }
-            (State::Grown(_), Form::Young) | (State::Young { .. } | State::Sketch(_), _) => {}
+            (State::Sketch(sketch), Form::Compact) => sketch.raise_heir(),
+            (State::Sketch(sketch), Form::Sketch) => sketch.drop_heir(),
+            (State::Young { .. } | State::Grown(_) | State::Sketch(_), _) => {}
         }
     }
 

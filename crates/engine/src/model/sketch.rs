@@ -1,7 +1,8 @@
 //! The smallest model: a level, a scale, and the history of residuals on both sides. It sees what no season explains,
-//! and nothing that only a window or a season shows.
+//! and nothing that only a window or a season shows. When there is room again, a larger model learns beside it and takes over
+//! once it knows enough.
 
-use super::body::probability;
+use super::body::{Body, probability};
 use super::config::{ModelConfig, Side, ValueKind};
 use super::outcome::{Outcome, Prediction, Sample};
 use super::range::Range;
@@ -16,6 +17,18 @@ const COLD: f64 = 20.0;
 const SCALE_FROM: u32 = 10;
 /// Counts expected to be at least this large need no count distribution.
 const SMALL_COUNT: f64 = 30.0;
+
+/// Buckets after which a larger model takes over: by then it knows as many as the level remembers.
+const RIPE: u32 = 300;
+
+/// The larger model that will take over.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+enum Heir {
+    None,
+    /// It begins with the next sample.
+    Due,
+    Learning(Box<Body>),
+}
 
 /// What a larger model knows of a series when it becomes a sketch.
 #[derive(Clone, Debug)]
@@ -44,6 +57,7 @@ pub(super) struct Sketch {
     base: f64,
     count: u32,
     whole_numbers: bool,
+    heir: Heir,
 }
 
 impl Sketch {
@@ -64,7 +78,40 @@ impl Sketch {
     pub(super) fn of(essence: Essence) -> Self {
         let Essence { level, scale, histogram, refractory, last_s, count, whole_numbers, range, base } =
             essence;
-        Self { level, scale, histogram, refractory, last_s, range, base, count, whole_numbers }
+        let heir = Heir::None;
+        Self { level, scale, histogram, refractory, last_s, range, base, count, whole_numbers, heir }
+    }
+
+    /// Lets a compact model learn beside the sketch.
+    pub(super) fn raise_heir(&mut self) {
+        if matches!(self.heir, Heir::None) {
+            self.heir = Heir::Due;
+        }
+    }
+
+    pub(super) fn drop_heir(&mut self) {
+        self.heir = Heir::None;
+    }
+
+    pub(super) fn has_heir(&self) -> bool {
+        !matches!(self.heir, Heir::None)
+    }
+
+    /// The larger model, once it knows enough.
+    pub(super) fn take_ripe_heir(&mut self) -> Option<Box<Body>> {
+        match std::mem::replace(&mut self.heir, Heir::None) {
+            Heir::Learning(body) if body.age() >= RIPE => Some(body),
+            heir => {
+                self.heir = heir;
+                None
+            }
+        }
+    }
+
+    pub(super) fn shift_time(&mut self, cfg: &ModelConfig, seconds: i64) {
+        if let Heir::Learning(body) = &mut self.heir {
+            body.shift_time(cfg, seconds);
+        }
     }
 
     pub(super) fn age(&self) -> u32 {
@@ -76,7 +123,11 @@ impl Sketch {
     }
 
     pub(super) fn memory_bytes(&self) -> usize {
-        size_of::<Self>() + self.histogram.memory_bytes()
+        let of_heir = match &self.heir {
+            Heir::Learning(body) => body.memory_bytes(),
+            Heir::None | Heir::Due => 0,
+        };
+        size_of::<Self>() + self.histogram.memory_bytes() + of_heir
     }
 
     /// Level, and the interval that holds 95 % of values if they are normal.
@@ -124,6 +175,7 @@ impl Sketch {
         let score = self.refractory.step(cfg, raw, self.buckets_since_last(cfg, sample.time_s));
         self.last_s = sample.time_s;
         self.learn(cfg, residual, scale, z, position);
+        self.teach_heir(cfg, sample);
         Outcome {
             score,
             raw_score: raw,
@@ -148,6 +200,17 @@ impl Sketch {
         }
         let clip = if n > COLD { t.clip * scale } else { f64::INFINITY };
         self.level += residual.clamp(-clip, clip) / n.min(t.level_memory);
+    }
+
+    fn teach_heir(&mut self, cfg: &ModelConfig, sample: &Sample) {
+        if matches!(self.heir, Heir::Due) {
+            let mut body = Box::new(Body::new(cfg, sample.time_s, sample.value));
+            body.set_compact(true);
+            self.heir = Heir::Learning(body);
+        }
+        if let Heir::Learning(body) = &mut self.heir {
+            body.step(cfg, sample);
+        }
     }
 
     /// Chance of a small count as extreme as `value`.

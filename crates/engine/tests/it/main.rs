@@ -2,6 +2,7 @@
 #![allow(clippy::unwrap_used, reason = "tests may panic")]
 
 mod allocator;
+mod eviction;
 mod forecast;
 mod functions;
 mod memory;

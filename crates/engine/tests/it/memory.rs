@@ -78,6 +78,57 @@ fn with_a_greater_limit_compact_models_become_full_again() {
 }
 
 #[test]
+fn sketches_grow_back_in_steps_when_there_is_room() {
+    let play = |cut: Option<i64>| {
+        let mut run = Run::new(config("2mb"));
+        let mut noise = Noise::new(8);
+        for at in 0..40 {
+            bucket(&mut run.analysis, at, 1200, &mut noise, &mut run.out);
+        }
+        let short = stats(&run.analysis);
+        assert!(short.sketched_series_count > 500, "{short:?}");
+        run.analysis.update_job(&job(config("9mb")));
+        let mut sketches = short.sketched_series_count;
+        for at in 40..400 {
+            if cut == Some(at) {
+                let state = run.analysis.snapshot();
+                run.analysis = Analysis::restore(&job(config("9mb")), Context::default(), &state).unwrap();
+            }
+            bucket(&mut run.analysis, at, 1200, &mut noise, &mut run.out);
+            let size = stats(&run.analysis);
+            assert!(size.sketched_series_count <= sketches, "they do not swing: {size:?}");
+            assert!(size.model_bytes < (9 << 20) * 6 / 10, "{size:?}");
+            sketches = size.sketched_series_count;
+        }
+        let size = stats(&run.analysis);
+        assert!(size.sketched_series_count == 0 && size.compact_series_count > 0, "{size:?}");
+        run.analysis.snapshot()
+    };
+    let whole = play(None);
+    assert!(play(Some(45)) == whole && play(Some(341)) == whole);
+}
+
+#[test]
+fn new_series_are_accounted_for_once_within_their_bucket() {
+    // Two detectors: the second one's young series grow into full models although the first one's series all came in the
+    // same bucket, which was once counted twice while it closed.
+    let mut run = Run::new(json!({
+        "bucket_span": "5m", "analysis_limits": { "model_memory_limit": "1mb" },
+        "detectors": [
+            { "function": "mean", "field_name": "v", "partition_field_name": "host" },
+            { "function": "max", "field_name": "v" },
+        ],
+    }));
+    let mut noise = Noise::new(10);
+    for at in 0..30 {
+        let hosts = if at == 23 { 1 + 780 } else { 1 };
+        bucket(&mut run.analysis, at, hosts, &mut noise, &mut run.out);
+    }
+    let size = stats(&run.analysis);
+    assert_eq!((size.compact_series_count, size.sketched_series_count), (0, 0), "{size:?}");
+}
+
+#[test]
 fn a_restart_at_the_limit_changes_nothing() {
     let play = |cut: Option<i64>| {
         let mut run = Run::new(config("1mb"));

@@ -168,6 +168,33 @@ fn plots_are_written_for_the_terms() {
 }
 
 #[test]
+fn each_member_of_a_population_has_a_plot_of_what_the_crowd_does() {
+    for (terms, plots) in [("", 5), ("m-1,m-3", 2)] {
+        let config = json!({
+            "bucket_span": "5m", "model_plot_config": { "enabled": true, "terms": terms },
+            "detectors": [{ "function": "count", "over_field_name": "who" }],
+        });
+        let mut run = Run::new(config);
+        for bucket in 0..60 {
+            for member in 0..5 {
+                let records = if bucket == 59 && member == 3 { 400 } else { 8 + (bucket + member) % 3 };
+                for _ in 0..records {
+                    run.push(bucket * SPAN, &[format!("m-{member}").into()]);
+                }
+            }
+        }
+        let out = run.finish();
+        assert_eq!(out.model_plots.len(), 60 * plots);
+        let last = &out.model_plots[59 * plots..];
+        let odd = last.iter().find(|plot| plot.split.over_field_value.as_deref() == Some("m-3")).unwrap();
+        assert_eq!((odd.actual, odd.split.over_field_name.as_deref()), (Some(400.0), Some("who")));
+        assert!(odd.model_lower >= 0.0 && odd.model_lower < odd.model_median && odd.model_upper < 20.0);
+        assert!((odd.model_median - 9.0).abs() < 2.0, "{odd:?}");
+        assert_eq!(odd.model_feature, "'count per bucket by person'");
+    }
+}
+
+#[test]
 fn missing_split_values_are_left_out_unless_null_is_a_value() {
     for (use_null, events) in [(false, 0), (true, 1)] {
         let detector = json!({ "function": "count", "by_field_name": "host", "use_null": use_null });
@@ -216,7 +243,7 @@ fn after_clock_change(shift: Option<i64>) -> Output {
     let mut run = Run::with_context(config.clone(), context.clone());
     let mut noise = Noise::new(8);
     for bucket in 0..CHANGE + 288 {
-        if bucket == CHANGE - 100 {
+        if [CHANGE - 100, CHANGE + 3].contains(&bucket) {
             // What was shifted before a restart must not be shifted again, and what was not must be.
             let state = run.analysis.snapshot();
             run.analysis = Analysis::restore(&job(config.clone()), context.clone(), &state).unwrap();

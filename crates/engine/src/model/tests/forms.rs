@@ -57,9 +57,47 @@ fn shrinking_on_the_way_keeps_what_was_learnt() {
     // The season lies within the usual range now; what lies far beyond it is still seen.
     let outcome = spike(&model, 2000, 300.0);
     assert!((outcome.typical - 100.0).abs() < 20.0 && severity(outcome.score) >= 50.0, "{outcome:?}");
-    // What a sketch has forgotten does not come back.
+    // It does not become full at once.
     model.change_form(Form::Full);
     assert_eq!(model.form(), Form::Sketch);
+}
+
+#[test]
+fn a_sketch_judges_until_the_model_beside_it_knows_enough() {
+    let cfg = metric();
+    let mut r = rng(5);
+    let value = |b: i64, r: &mut _| 100.0 + 20.0 * daily(b) + normal(r);
+    let mut model = grown(&cfg, Form::Full, 1500, |b| value(b, &mut r));
+    model.change_form(Form::Sketch);
+    let small = model.memory_bytes();
+    model.change_form(Form::Compact);
+    assert_eq!((model.form(), model.memory_bytes()), (Form::Compact, small));
+    let spike_is_seen = |model: &SeriesModel, b: i64| {
+        severity(model.evaluate(&cfg, &Sample::new(b * SPAN_S, 400.0)).score) >= 50.0
+    };
+    for b in 1500..2600 {
+        assert_eq!(model.form(), Form::Compact, "bucket {b}");
+        // The sketch knows all 1,500 buckets until the other has learnt 300.
+        assert_eq!(model.age_buckets(), if b < 1800 { b as u64 } else { b as u64 - 1500 });
+        assert!(b % 10 != 0 || spike_is_seen(&model, b), "bucket {b}");
+        if b == 1700 {
+            let bytes = postcard::to_allocvec(&model).unwrap();
+            model = postcard::from_bytes(&bytes).unwrap();
+            assert_eq!(postcard::to_allocvec(&model).unwrap(), bytes);
+            assert!(model.memory_bytes() > 2 * small);
+            // Memory can be short again before it has grown.
+            let mut shrunk = model.clone();
+            shrunk.change_form(Form::Sketch);
+            assert_eq!((shrunk.form(), shrunk.memory_bytes()), (Form::Sketch, small));
+        }
+        let outcome = model.step(&cfg, &Sample::new(b * SPAN_S, value(b, &mut r)));
+        assert!(severity(outcome.score) < 75.0, "bucket {b}: {outcome:?}");
+    }
+    // It knows the daily pattern again, and can become full.
+    let expected = model.peek(&cfg, 2600 * SPAN_S).typical;
+    assert!((expected - 100.0 - 20.0 * daily(2600)).abs() < 4.0, "{expected}");
+    model.change_form(Form::Full);
+    assert_eq!(model.form(), Form::Full);
 }
 
 #[test]
