@@ -296,26 +296,8 @@ const RESULT_LONGS: [&str; 34] = [
 
 /// Is it one of the fields that every results index has?
 pub fn is_result_field(field: &str) -> bool {
-    let objects =
-        ["bucket_influencers", "influencers", "causes", "geo_results", "quantiles", "all_field_values"];
     let first = field.split('.').next().unwrap_or(field);
-    objects.contains(&first)
-        || RESULT_KEYWORDS.contains(&first)
-        || RESULT_DATES.contains(&first)
-        || RESULT_DOUBLES.contains(&first)
-        || RESULT_LONGS.contains(&first)
-        || [
-            "detector_index",
-            "snapshot_doc_count",
-            "is_interim",
-            "retain",
-            "terms",
-            "examples",
-            "description",
-            "regex",
-            "grok_pattern",
-        ]
-        .contains(&first)
+    results_mapping()["properties"].get(first).is_some()
 }
 
 fn results_mapping() -> Value {
@@ -404,6 +386,16 @@ mod tests {
         digests.dedup();
         assert_eq!(digests.len(), 8, "different mappings have different digests");
         assert_eq!(fnv_1a(b"a"), 0xaf63_dc4c_8601_ec8c);
+    }
+
+    #[test]
+    fn fields_of_results_are_those_that_are_mapped() {
+        for field in
+            ["by_field_value", "influencers.influencer_field_name", "regex", "quantiles", "geo_results"]
+        {
+            assert!(is_result_field(field), "{field}");
+        }
+        assert!(!is_result_field("user") && !is_result_field("properties"));
     }
 
     #[test]
