@@ -113,9 +113,10 @@ fn described(
         found.exclude_lines_pattern = Some(format!("^{}", line.join(&separators)));
     }
     if let Some((field, time)) = &time {
-        if names.first() == Some(field) {
+        if let Some(before) = names.iter().position(|name| name == field) {
+            let before = format!(".*?{separators}").repeat(before);
             found.multiline_start_pattern =
-                Some(format!("^{}?{}", regex::escape(&quote.to_string()), time.start));
+                Some(format!("^{before}{}?{}", regex::escape(&quote.to_string()), time.start));
         }
         found.explanation.push(format!("The field [{field}] is a time of the format {:?}", time.java));
         found.with_time(field, time);

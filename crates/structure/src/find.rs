@@ -39,6 +39,7 @@ pub fn find_structure(content: &str, options: &Options) -> Result<Structure> {
     }?;
     found.has_byte_order_marker = has_mark;
     found.charset.clone_from(&options.charset);
+    found.ecs_compatibility = Some(if options.ecs { "v1" } else { "disabled" });
     found.explanation.insert(0, format!("Using character encoding [{}]", options.charset));
     Ok(found)
 }
@@ -166,6 +167,25 @@ mod tests {
         let found = find_structure("\u{feff}alpha\nbeta\n", &options).unwrap();
         assert_eq!((found.charset.as_str(), found.has_byte_order_marker), ("UTF-16LE", true));
         assert_eq!(found.explanation[0], "Using character encoding [UTF-16LE]");
+    }
+
+    #[test]
+    fn days_alone_are_iso_and_times_behind_other_columns_begin_messages() {
+        let days = "{\"title\":\"Dune\",\"released\":\"1965-06-01\"}\n{\"title\":\"Hyperion\",\"released\":\"1989-05-26\"}\n";
+        let found = find_structure(days, &Options::default()).unwrap();
+        assert_eq!(found.java_timestamp_formats, Some(vec!["ISO8601".to_owned()]));
+        assert_eq!(found.mappings["properties"]["released"]["format"], "iso8601");
+        assert_eq!(found.ecs_compatibility, Some("disabled"));
+        let exact = Some(Some("yyyy-MM-dd".to_owned()));
+        let found = find_structure(days, &Options { timestamp_format: exact, ..Options::default() }).unwrap();
+        assert_eq!(found.joda_timestamp_formats, Some(vec!["YYYY-MM-dd".to_owned()]));
+
+        let rows = "vendor,picked_up,fare\n1,2018-06-01 00:15:40,3\n2,2018-06-01 00:16:46,4.3\n";
+        let options = Options { format: Some(Format::Delimited), ..Options::default() };
+        let found = find_structure(rows, &options).unwrap();
+        assert_eq!(found.joda_timestamp_formats, Some(vec!["YYYY-MM-dd HH:mm:ss".to_owned()]));
+        let start = found.multiline_start_pattern.unwrap();
+        assert_eq!(start, r#"^.*?,"?\d{4}-\d{2}-\d{2}[T ]\d{2}:\d{2}"#);
     }
 
     #[test]

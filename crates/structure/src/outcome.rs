@@ -89,7 +89,7 @@ impl Structure {
 
 /// The same format in the letters of an older library.
 fn joda(java: &str) -> String {
-    java.replace("XXX", "ZZ").replace("XX", "Z").replace('u', "y")
+    java.replace("XXX", "ZZ").replace("XX", "Z").replace(['u', 'y'], "Y")
 }
 
 /// Steps of an ingest pipeline, described.

@@ -75,7 +75,6 @@ pub(crate) fn find(sample: &str, lines: usize, options: &Options) -> Result<Stru
     }
     found.explanation.push(format!("A Grok pattern that fits the messages is [{pattern}]"));
     found.multiline_start_pattern = messages.start;
-    found.ecs_compatibility = Some(if options.ecs { "v1" } else { "disabled" });
     found.grok_pattern = Some(pattern);
     found.mappings = mappings;
     found.field_stats = stats;
@@ -167,9 +166,8 @@ fn messages(sample: &str, options: &Options) -> Result<Messages> {
             _ => all.push((*line).to_owned()),
         }
     }
-    let multiline = all.len() < lines.len();
-    let start = (multiline || first == 0).then(|| start_pattern(&lines, &spans, first, at_front, time.start));
-    Ok(Messages { all, time: Some(time), start: start.flatten() })
+    let start = start_pattern(&lines, &spans, first, at_front, time.start);
+    Ok(Messages { all, time: Some(time), start })
 }
 
 /// Pattern of the first characters of a message.
@@ -209,6 +207,7 @@ mod tests {
             found.grok_pattern.as_deref(),
             Some(r"\[%{TIMESTAMP_ISO8601:timestamp}\]\[%{LOGLEVEL:loglevel} \]\[.*")
         );
+        assert_eq!(found.multiline_start_pattern.as_deref(), Some(r"^\[\b\d{4}-\d{2}-\d{2}[T ]\d{2}:\d{2}"));
         assert_eq!(found.timestamp_field.as_deref(), Some("timestamp"));
         assert_eq!(found.java_timestamp_formats, Some(vec!["ISO8601".to_owned()]));
         assert_eq!(found.mappings["properties"]["loglevel"]["type"], "keyword");

@@ -87,6 +87,8 @@ const TABLE: &[(&str, &[&str], &str, &str)] = &[
         r"\d{14}"),
     ("POSINT", &["UNIX_MS"], r"(?P<ms>1\d{12})", r"\d{13}"),
     ("NUMBER", &["UNIX"], r"(?P<unix>1\d{9})(?P<frac>\.\d{1,9})?", r"\d{10}"),
+    // A day alone is ISO 8601 too; who names the format exactly gets it so.
+    ("%{YEAR}-%{MONTHNUM2}-%{MONTHDAY}", &["ISO8601"], r"(?P<y>\d{4})-(?P<mo>\d{2})-(?P<d>\d{2})", r"\d{4}-\d{2}-\d{2}"),
     ("%{YEAR}-%{MONTHNUM2}-%{MONTHDAY}", &["yyyy-MM-dd"], r"(?P<y>\d{4})-(?P<mo>\d{2})-(?P<d>\d{2})", r"\d{4}-\d{2}-\d{2}"),
 ];
 
