@@ -270,6 +270,14 @@ async fn a_model_taken_along_goes_on_as_it_would_have_at_home() {
     let exported = home.auspex(&["export", "--state", "--to", text(&files)]).await;
     assert!(exported.out.contains("model_snapshots/load-"), "{exported:?}");
 
+    // Under a prefix that the server does not have there is nothing to read, and nothing is written.
+    let nowhere = folder.path().join("nowhere");
+    let refused = home.auspex(&["export", "--state", "--index-prefix=x", "--to", text(&nowhere)]).await;
+    assert!(refused.code == 1 && refused.err.contains("--index-prefix"), "{refused:?}");
+    let refused = away.auspex(&["apply", "--index-prefix=x", text(&files)]).await;
+    assert_eq!(refused.code, 1, "{refused:?}");
+    assert_eq!(away.get("/_cat/indices/x*?format=json&expand_wildcards=all").await, json!([]));
+
     let plan = away.auspex(&["plan", text(&files)]).await;
     assert!(plan.out.contains(": the model comes from the file"), "{}", plan.out);
     assert_eq!(away.auspex(&["apply", text(&files)]).await.code, 0);

@@ -212,3 +212,49 @@ fn say(text: &str) -> Result<(), CliError> {
         .and_then(|()| out.flush())
         .map_err(|source| CliError::Output { path: "-".to_owned(), source })
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::{Arc, Mutex};
+
+    use axum::Router;
+    use axum::http::{StatusCode, Uri};
+
+    use super::*;
+    use crate::cli::plan::document::Kind;
+
+    /// A server that refuses one path, and the paths that it was asked for.
+    async fn refusing(refused: &'static str) -> (Server, Arc<Mutex<Vec<String>>>) {
+        let asked = Arc::new(Mutex::new(Vec::new()));
+        let noted = Arc::clone(&asked);
+        let router = Router::new().fallback(move |uri: Uri| {
+            noted.lock().unwrap().push(uri.path().to_owned());
+            let status = if uri.path() == refused { StatusCode::CONFLICT } else { StatusCode::OK };
+            async move { (status, "{}") }
+        });
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = format!("http://{}", listener.local_addr().unwrap());
+        tokio::spawn(async move { axum::serve(listener, router).await });
+        (Server::new(&address, None, ""), asked)
+    }
+
+    #[tokio::test]
+    async fn what_was_stopped_for_a_refused_change_goes_on() {
+        let step = |path: &str| Step::new("POST", path);
+        for (refused, asked_for) in [
+            ("/close", vec!["/stop", "/close", "/open", "/start"]),
+            ("/update", vec!["/stop", "/close", "/update", "/open", "/start"]),
+            // What does not go on does not keep the rest from it.
+            ("/stop", vec!["/stop", "/open", "/start"]),
+        ] {
+            let (server, asked) = refusing(refused).await;
+            let mut change = Change::new(Kind::Job, "a", Action::Update).step(step("/update"));
+            change.prepare = vec![step("/stop"), step("/close")];
+            change.finish = vec![step("/open"), step("/start")];
+            let mut done = Vec::new();
+            assert!(carry_out(&server, &[change], &mut done).await.is_err(), "{refused}");
+            assert!(done.is_empty(), "{refused}");
+            assert_eq!(*asked.lock().unwrap(), asked_for, "{refused}");
+        }
+    }
+}
