@@ -44,7 +44,21 @@ impl Column {
     }
 
     fn is_called(&self, name: &str) -> bool {
-        self.name == name || (!name.is_empty() && self.aliases.split(' ').any(|alias| alias == name))
+        self.name == name
+            || self.camel_case() == name
+            || (!name.is_empty() && self.aliases.split(' ').any(|alias| alias == name))
+    }
+
+    /// `modelBytes` of `model.bytes`
+    fn camel_case(&self) -> String {
+        let mut parts = self.name.split(['.', '_']);
+        let mut whole = parts.next().unwrap_or_default().to_owned();
+        for part in parts {
+            let mut letters = part.chars();
+            whole.extend(letters.next().map(|first| first.to_ascii_uppercase()));
+            whole.push_str(letters.as_str());
+        }
+        whole
     }
 }
 
@@ -220,7 +234,7 @@ fn sort_rows(columns: &[Column], rows: &mut [Vec<Option<String>>], key: &str) ->
     Ok(())
 }
 
-fn plain(text: String) -> Response {
+pub(super) fn plain(text: String) -> Response {
     ([(CONTENT_TYPE, "text/plain; charset=UTF-8")], text).into_response()
 }
 
@@ -276,5 +290,6 @@ mod tests {
     fn columns_keep_the_name_by_which_they_were_asked_for() {
         let request = request(Some("dc,zzz,uuid"), None);
         assert_eq!(request.shown(&COLUMNS), [(1, "dc"), (2, "uuid")]);
+        assert!(Column::text("model.by_fields", "mbf").is_called("modelByFields"));
     }
 }

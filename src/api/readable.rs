@@ -47,8 +47,10 @@ pub(super) fn add_trace(answer: &mut Value) {
     for cause in error.get_mut("root_cause").and_then(Value::as_array_mut).into_iter().flatten() {
         traced(cause);
     }
-    if let Some(cause) = error.get_mut("caused_by") {
+    let mut link = error.get_mut("caused_by");
+    while let Some(cause) = link {
         traced(cause);
+        link = cause.get_mut("caused_by");
     }
 }
 
@@ -67,8 +69,10 @@ fn times_get_a_twin_and_errors_a_trace() {
         value,
         serde_json::json!({"jobs": [{"create_time_string": "1970-01-01T00:00:00.000Z", "create_time": 0, "x": 1}]})
     );
-    let mut value = serde_json::json!({"error": {"type": "a", "reason": "b", "root_cause": [{"type": "a", "reason": "b"}]}});
+    let mut value = serde_json::json!({"error": {"type": "a", "reason": "b", "root_cause": [{"type": "a", "reason": "b"}],
+        "caused_by": {"type": "c", "reason": "d", "caused_by": {"type": "e", "reason": "f"}}}});
     add_trace(&mut value);
+    assert_eq!(value["error"]["caused_by"]["caused_by"]["stack_trace"], "e: f");
     assert_eq!(
         (&value["error"]["stack_trace"], &value["error"]["root_cause"][0]["stack_trace"]),
         (&"a: b".into(), &"a: b".into())

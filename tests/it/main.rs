@@ -7,6 +7,7 @@ mod datafeed_fields;
 mod datafeeds;
 mod detect;
 mod documents;
+mod door;
 mod flush;
 mod forecasts;
 mod frame;

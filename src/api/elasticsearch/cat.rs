@@ -6,10 +6,10 @@ use axum::response::Response;
 
 use super::ask;
 use super::params::{EXPAND, expand_with};
-use crate::api::cat_table::{CAT_PARAMS, CatRequest, Column};
+use crate::api::cat_table::{CAT_PARAMS, CatRequest, Column, plain};
 use crate::api::error::ApiError;
 use crate::api::extract::{Params, UrlPath};
-use crate::api::route::{Route, route};
+use crate::api::route::{Route, route, route_lines};
 use crate::app::{App, NODE_ID};
 
 const INDICES: [Column; 11] = [
@@ -61,6 +61,7 @@ const TEMPLATES: [Column; 3] =
 pub(super) fn routes() -> Vec<Route> {
     const HOW: &[&str] = &[CAT_PARAMS, EXPAND, "health pri include_unloaded_segments ts"];
     vec![
+        route("GET", "/_cat", "Which tables there are", &["help"], tables),
         route("GET", "/_cat/indices", "Table of indices", HOW, all_indices),
         route("GET", "/_cat/indices/{index}", "Table of some indices", HOW, indices),
         route("GET", "/_cat/aliases", "Table of aliases", HOW, all_aliases),
@@ -71,6 +72,16 @@ pub(super) fn routes() -> Vec<Route> {
         route("GET", "/_cat/nodes", "Table of the one node", HOW, nodes),
         route("GET", "/_cat/templates", "Table of templates", HOW, templates),
     ]
+}
+
+/// `GET /_cat`
+async fn tables() -> Response {
+    let mut text = "=^.^=\n".to_owned();
+    for line in route_lines().iter().filter(|line| line.path.starts_with("/_cat/")) {
+        text.push_str(line.path);
+        text.push('\n');
+    }
+    plain(text)
 }
 
 /// `GET /_cat/indices`

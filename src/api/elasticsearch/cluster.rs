@@ -14,6 +14,7 @@ use crate::api::extract::{AnyJson, Params, UrlPath, read_bytes};
 use crate::api::route::{Route, route};
 use crate::app::{App, NODE_ID};
 
+const CLUSTER_UUID: &str = "auspex-embedded-store-";
 /// Settings that are this service's own, whatever keeps its documents.
 const OURS: &str = "xpack.ml.";
 
@@ -23,6 +24,10 @@ pub(super) fn routes() -> Vec<Route> {
         WAIT,
         "expand_wildcards level wait_for_status wait_for_nodes wait_for_events wait_for_active_shards \
          wait_for_no_initializing_shards wait_for_no_relocating_shards",
+    ];
+    const STATE: &[&str] = &[
+        WAIT,
+        "flat_settings wait_for_metadata_version wait_for_timeout ignore_unavailable allow_no_indices expand_wildcards",
     ];
     vec![
         route("GET", "/", "Name and version", &[], root),
@@ -45,7 +50,16 @@ pub(super) fn routes() -> Vec<Route> {
         route("GET", "/_nodes", "The one node", &["timeout flat_settings"], nodes),
         route("GET", "/_nodes/{node}", "The one node", &["timeout flat_settings"], nodes),
         route("GET", "/_nodes/{node}/{metric}", "The one node", &["timeout flat_settings"], nodes),
-        route("GET", "/_cluster/state", "The part of the cluster's state that clients read", &[WAIT], state),
+        route("GET", "/_cluster/state", "The part of the cluster's state that clients read", STATE, state),
+        route("GET", "/_cluster/state/{metric}", "A part of the cluster's state", STATE, state_of),
+        route(
+            "GET",
+            "/_cluster/state/{metric}/{index}",
+            "A part of the cluster's state",
+            STATE,
+            state_beside,
+        ),
+        route("GET", "/_cluster/pending_tasks", "Nothing waits in a cluster of one", &[WAIT], pending),
     ]
 }
 
@@ -54,7 +68,7 @@ async fn root(State(app): State<App>) -> Json<Value> {
     Json(json!({
         "name": app.config().node_name,
         "cluster_name": app.config().cluster_name,
-        "cluster_uuid": "auspex-embedded-store-",
+        "cluster_uuid": CLUSTER_UUID,
         "version": {
             "number": JOB_VERSION,
             "build_flavor": "default",
@@ -170,10 +184,54 @@ async fn nodes(State(app): State<App>) -> Json<Value> {
 
 /// `GET /_cluster/state`
 async fn state(State(app): State<App>) -> Json<Value> {
-    Json(json!({
-        "cluster_name": app.config().cluster_name,
-        "cluster_uuid": "auspex-embedded-store-",
-        "master_node": NODE_ID,
-        "nodes": { NODE_ID: { "name": app.config().node_name } },
-    }))
+    Json(state_parts(&app, "_all"))
+}
+
+/// `GET /_cluster/state/{metric}`
+async fn state_of(State(app): State<App>, UrlPath(metric): UrlPath<String>) -> Json<Value> {
+    Json(state_parts(&app, &metric))
+}
+
+/// `GET /_cluster/state/{metric}/{index}`: nothing that is shown belongs to an index.
+async fn state_beside(
+    State(app): State<App>,
+    UrlPath((metric, _)): UrlPath<(String, String)>,
+) -> Json<Value> {
+    Json(state_parts(&app, &metric))
+}
+
+/// The parts of the state that `metrics` names, separated by commas.
+fn state_parts(app: &App, metrics: &str) -> Value {
+    let wanted = |name: &str| metrics.split(',').any(|metric| metric == name || metric == "_all");
+    let mut state = json!({ "cluster_name": app.config().cluster_name, "cluster_uuid": CLUSTER_UUID });
+    if wanted("master_node") {
+        state["master_node"] = json!(NODE_ID);
+    }
+    if wanted("nodes") {
+        state["nodes"] = json!({ NODE_ID: { "name": app.config().node_name } });
+    }
+    if wanted("metadata") {
+        let tasks: Vec<Value> = app.jobs().running().iter().map(persistent_task).collect();
+        state["metadata"] = json!({ "cluster_uuid": CLUSTER_UUID, "persistent_tasks": { "tasks": tasks } });
+    }
+    state
+}
+
+/// An open job or a started datafeed, as it stands in the cluster's state.
+fn persistent_task(running: &jobs::Running) -> Value {
+    let (kind, name, id) = if running.is_datafeed {
+        ("datafeed", "xpack/ml/datafeed", "datafeed_id")
+    } else {
+        ("job", "xpack/ml/job", "job_id")
+    };
+    json!({
+        "id": format!("{kind}-{}", running.id),
+        "task": { name: { "params": { id: running.id } } },
+        "assignment": { "executor_node": NODE_ID, "explanation": "" },
+    })
+}
+
+/// `GET /_cluster/pending_tasks`
+async fn pending(State(_): State<App>) -> Json<Value> {
+    Json(json!({ "tasks": [] }))
 }
