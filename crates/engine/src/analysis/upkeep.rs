@@ -14,6 +14,9 @@ use crate::Output;
 /// Idle entities are looked for so many times in the prune window.
 const PRUNES_PER_WINDOW: i64 = 8;
 
+/// Members, values and places that take no more than this share of the limit are not forgotten for want of memory.
+const KEPT_SHARE: f64 = 0.1;
+
 impl Pipeline {
     /// Forgets what is idle, and keeps the accounts.
     pub(super) fn tidy(&mut self, plan: &Plan, start_s: i64, out: &mut Output) {
@@ -56,6 +59,8 @@ impl Pipeline {
         if wanted == 0 {
             return false;
         }
+        // Where series take nearly everything, forgetting the rest would give little and leave these detectors nothing.
+        let kept = (KEPT_SHARE * plan.limit_bytes as f64) as u64;
         let detectors = self.detectors.iter().zip(&plan.detectors);
         let evictable = detectors.filter(|(state, _)| !matches!(state, DetectorState::Individual(_)));
         let size: u64 = evictable
@@ -64,8 +69,11 @@ impl Pipeline {
                 (state.bytes(detector) + names).saturating_sub(state.reusable_bytes())
             })
             .sum();
-        let share = wanted as f64 / size.max(1) as f64;
-        let evicted: u64 = self.detectors.iter_mut().map(|state| state.evict(share.min(1.0), number)).sum();
+        let share = wanted.min(size.saturating_sub(kept)) as f64 / size.max(1) as f64;
+        if share <= 0.0 {
+            return false;
+        }
+        let evicted: u64 = self.detectors.iter_mut().map(|state| state.evict(share, number)).sum();
         if evicted > 0 {
             self.memory.evicted += evicted;
             self.forget_values(plan);

@@ -104,6 +104,29 @@ fn a_flood_in_one_bucket_is_refused_counted_and_forgotten_again() {
 }
 
 #[test]
+fn few_values_are_not_forgotten_for_many_series() {
+    let mut run = Run::new(json!({
+        "bucket_span": "5m", "analysis_limits": { "model_memory_limit": "1mb" },
+        "detectors": [
+            { "function": "mean", "field_name": "v", "partition_field_name": "host" },
+            { "function": "rare", "by_field_name": "status" },
+        ],
+    }));
+    assert_eq!(run.analysis.fields(), ["v", "host", "status"]);
+    let mut noise = Noise::new(3);
+    for at in 0..60 {
+        for host in 0..3000 {
+            let cells =
+                [noise.normal().into(), format!("host-{host:04}").into(), format!("s{}", host % 5).into()];
+            run.push(at * SPAN, &cells);
+        }
+    }
+    let size = stats(&run.analysis);
+    assert!(size.bucket_allocation_failures_count > 30 && size.evicted_entity_count == 0, "{size:?}");
+    assert!(run.finish().records.iter().all(|record| record.function != "rare"));
+}
+
+#[test]
 fn the_crowd_still_tells_who_is_unusual_after_eviction() {
     let detector = &detectors()[0];
     let mut run = Run::new(config(detector, "1mb"));
