@@ -1,10 +1,13 @@
 //! The full model of one series: one step is predict, judge by all views, learn, join.
 
+mod adapt;
 mod size;
 
-use super::change::{self, RECENT};
+use super::change::RECENT;
+use super::clock_trial::ClockTrial;
 use super::config::{ModelConfig, Side, ValueKind};
-use super::outcome::{Change, Outcome, Prediction, Sample};
+use super::outcome::{Outcome, Prediction, Sample};
+use super::phase::Phase;
 use super::predict::{Expectation, Predictor};
 use super::range::Range;
 use super::shape::Shape;
@@ -34,6 +37,9 @@ const SHAPE_FROM: u32 = 100;
 /// The interval is read off the histogram every so many samples.
 const INTERVAL_EVERY: u32 = 16;
 
+/// Standard deviation of a normal law over its mean absolute deviation, `√(π/2)`.
+const MEAN_TO_SD: f64 = 1.2533;
+
 /// Counts expected to be at least this large need no count distribution.
 const SMALL_COUNT: f64 = 30.0;
 
@@ -46,6 +52,9 @@ pub(super) struct Body {
     refractory: Refractory,
     trend: Trend,
     spread: Spread,
+    /// Noise by the hour, while a season is in use.
+    phase: Option<Box<Phase>>,
+    clock_trial: ClockTrial,
     /// Slow residuals, newest at `at`.
     residuals: [f32; LONG],
     /// Sizes of fast residuals.
@@ -80,6 +89,8 @@ struct Residuals {
     fast: f64,
     /// Least scale.
     floor: f64,
+    /// What the slow residual was divided by, since noise depends on the hour.
+    phase: f64,
 }
 
 impl Body {
@@ -91,6 +102,8 @@ impl Body {
             refractory: Refractory::new(),
             trend: Trend::default(),
             spread: Spread::default(),
+            phase: None,
+            clock_trial: ClockTrial::default(),
             residuals: [0.0; LONG],
             sizes: [0.0; SHORT],
             values: [0.0; RECENT],
@@ -132,14 +145,8 @@ impl Body {
         let prediction = self.interval(cfg, &expected, 1.0);
         let trust = self.learn_weight(cfg, sample.weight);
         let floor = self.floor(cfg, sample.value);
-        let r = self.residuals(x, &expected, floor, trust);
+        let r = self.residuals(cfg, time, x, &expected, floor, trust);
         let surprise = self.judge_and_learn(cfg, x, sample.value, &expected, &r, trust);
-        let beyond = self.beyond_records(cfg, &expected, &r);
-        self.learn_ranges(x, &r);
-        let scale = self.views.scale(CONTEXT).max(floor);
-        self.predictor.learn(cfg, time, x, r.slow, scale, floor);
-        let change = self.adapt(cfg, time, x, &expected, scale);
-        let change = change.or_else(|| self.adapt_spread(cfg, time, &r));
 
         let sided = one_sided(cfg.side, &surprise, &r);
         let joined = join(cfg, &sided, expected.strength);
@@ -147,8 +154,17 @@ impl Body {
         let warmth = ((n - COLD) / (cfg.tuning.warm - COLD)).clamp(0.0, 1.0);
         let raw = (joined.all + cfg.rate_shift).max(0.0) * warmth;
         let buckets = self.buckets_since_last(cfg, time);
+        let passed = self.refractory.step(cfg, raw, buckets);
+        // Only what is an anomaly already is emphasised.
+        let beyond =
+            if passed > cfg.tuning.record_from { self.beyond_records(cfg, &expected, &r) } else { 0.0 };
+        let score = emphasise(cfg, passed, beyond);
+        self.learn_ranges(x, &r);
+        let scale = self.views.scale(CONTEXT).max(floor) * r.phase;
+        self.predictor.learn(cfg, time, x, r.slow * r.phase, scale, floor);
+        let change = self.adapt(cfg, time, x, &expected, scale, &r);
+        let change = change.or_else(|| self.adapt_spread(cfg, time, &r));
         self.last_s = time;
-        let score = emphasise(cfg, self.refractory.step(cfg, raw, buckets), beyond);
         if count.is_multiple_of(INTERVAL_EVERY) {
             self.refresh_interval(floor);
         }
@@ -236,13 +252,28 @@ impl Body {
         if cfg.sample_weighted && weight < usual { (weight / usual).sqrt() } else { 1.0 }
     }
 
-    fn residuals(&mut self, x: f64, e: &Expectation, floor: f64, trust: f64) -> Residuals {
+    fn residuals(
+        &mut self,
+        cfg: &ModelConfig,
+        time_s: i64,
+        x: f64,
+        e: &Expectation,
+        floor: f64,
+        trust: f64,
+    ) -> Residuals {
         if self.age() == 0 {
             self.previous = x;
         }
         let slow = (x - e.slow) * trust;
         let fast = (x - e.slow - e.correction) * trust;
-        Residuals { slow, fast, floor }
+        let mut phase = 1.0;
+        if let Some(hours) = self.phase.as_deref_mut()
+            && e.period_s != 0
+        {
+            phase = hours.factor(cfg, time_s);
+            hours.learn(cfg, time_s, MEAN_TO_SD * slow.abs() / e.error.max(1e-250));
+        }
+        Residuals { slow: slow / phase, fast, floor, phase }
     }
 
     /// By how many doublings this slow residual, or the mean of the last ones, exceeds the records of the past, which begins
@@ -253,8 +284,13 @@ impl Body {
         let least = 0.5 * r.floor;
         let scale = self.views.scale(CONTEXT);
         let single = self.residual_range.doublings(&cfg.tuning, enough, r.slow, scale, least);
+        let mean = self.window_mean();
+        // A window that is low still, after an outage, says nothing of a value that is high.
+        if mean * r.slow <= 0.0 {
+            return single;
+        }
         let scale = self.views.scale(WINDOW_1);
-        single.max(self.window_range.doublings(&cfg.tuning, enough, self.window_mean(), scale, least))
+        single.max(self.window_range.doublings(&cfg.tuning, enough, mean, scale, least))
     }
 
     fn window_mean(&self) -> f64 {
@@ -351,83 +387,6 @@ impl Body {
         let tail = negative_binomial_tail(value, mean, (scale * scale).max(mean));
         let one_side = if value > mean { tail.at_least } else { tail.at_most };
         Some((2.0 * one_side).clamp(1e-12, 1.0))
-    }
-
-    /// Learns the trend, notes the value for the tests of change, and makes them when a run is long enough.
-    fn adapt(&mut self, cfg: &ModelConfig, time: i64, x: f64, e: &Expectation, scale: f64) -> Option<Change> {
-        self.values.copy_within(1.., 0);
-        self.values[RECENT - 1] = x as f32;
-        let follows = self.buckets_since_last(cfg, time) < 1.5;
-        self.consecutive = if follows { (self.consecutive + 1).min(RECENT as u8) } else { 1 };
-        let season = e.period_s;
-        let turn = match season {
-            same if same == self.season_s => None,
-            0 => Some(Change::SeasonLost { period_s: self.season_s }),
-            period_s => Some(Change::SeasonFound { period_s }),
-        };
-        if turn.is_some() {
-            self.season_s = season;
-            self.trend = Trend::default();
-            self.spread = Spread::default();
-            self.residual_range = Range::default();
-            self.window_range = Range::default();
-            // The scale is that of another predictor's residuals; the shape of their distribution stays.
-            let ratio = (e.error / self.predictor_error).clamp(0.01, 100.0);
-            if ratio.is_finite() {
-                self.views.rescale(ratio);
-            }
-        }
-        self.predictor_error = e.error;
-        let clip = 3.0 * scale;
-        let residual = (x - e.slow).clamp(-clip, clip);
-        self.trend.learn(self.trend_time(cfg, time), e.anchor + residual);
-        let own_scale = self.views.scale(CONTEXT).max(1e-9 * (x + self.predictor.base).abs()).max(1e-250);
-        self.note_run(x - e.slow, own_scale);
-        // A daily pattern not yet known looks like one level shift after the other.
-        let settled =
-            season != 0 || time.saturating_sub(self.first_s) >= (cfg.tuning.settled * 86_400.0) as i64;
-        if !settled || usize::from(self.consecutive) < RECENT || !change::is_due(u32::from(self.run)) {
-            return turn;
-        }
-        let mut recent = [(0, 0.0); RECENT];
-        for (back, (slot, v)) in recent.iter_mut().rev().zip(self.values.iter().rev()).enumerate() {
-            *slot = (time.saturating_sub((back as f64 * cfg.bucket_span_s) as i64), f64::from(*v));
-        }
-        let noise = own_scale.min(self.views.scale(SPIKE).max(1e-9 * x.abs()));
-        let change = change::test(cfg, &self.predictor, &recent, noise)?;
-        self.run = 0;
-        change::apply(cfg, &mut self.predictor, change);
-        if let Change::LevelShift { magnitude } = change {
-            self.trend.shift(magnitude);
-        }
-        Some(change)
-    }
-
-    /// Notes the size of the residual; a lasting change of variance is applied to the scales of all residuals.
-    fn adapt_spread(&mut self, cfg: &ModelConfig, time: i64, r: &Residuals) -> Option<Change> {
-        let change = self.spread.learn(cfg, r.fast.abs(), 0.1 * r.floor)?;
-        if time.saturating_sub(self.first_s) < (cfg.tuning.settled * 86_400.0) as i64 {
-            return None;
-        }
-        // More noise is learnt by the scales in their own time: it may be the beginning of something. Less is taken over
-        // at once, or what follows would go unseen.
-        if let Change::Variance { factor } = change
-            && factor < 1.0
-        {
-            self.views.rescale_all(factor);
-            self.activity += fast_ln(factor);
-        }
-        Some(change)
-    }
-
-    fn note_run(&mut self, residual: f64, scale: f64) {
-        let side = if residual.abs() <= change::RUN_SCALES * scale { 0 } else { residual.signum() as i8 };
-        self.run = if side != 0 && side == self.run_side {
-            self.run.saturating_add(1)
-        } else {
-            u16::from(side != 0)
-        };
-        self.run_side = side;
     }
 
     fn trend_time(&self, cfg: &ModelConfig, time_s: i64) -> f64 {

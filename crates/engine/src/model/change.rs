@@ -1,5 +1,5 @@
-//! Tests for lasting changes after a run of one-sided surprises: level shift, scaling of the pattern, shift in time,
-//! each against "no change" by the Bayesian information criterion (Schwarz 1978).
+//! Tests for lasting changes after a run of one-sided surprises: level shift and scaling of the pattern, each against "no
+//! change" by the Bayesian information criterion (Schwarz 1978).
 
 use ndarray::Array1;
 
@@ -16,14 +16,14 @@ const RUN: u32 = 24;
 /// Least gain of the criterion: odds of about e^10 for the change.
 pub(super) const GAIN: f64 = 20.0;
 
-/// Daylight saving moves patterns by an hour.
-const HOUR_S: i64 = 3600;
-
 /// The recent values of a series: `(time, value relative to the base)`, oldest first.
 pub(super) type Recent<'a> = &'a [(i64, f64)];
 
-/// Residuals over this many scales make a run.
+/// A residual over this many scales begins a run.
 pub(super) const RUN_SCALES: f64 = 2.0;
+
+/// Residuals over this many scales on the same side keep it up.
+pub(super) const STAYS_SCALES: f64 = 0.5;
 
 /// Whether a run of this length is due for a test.
 pub(super) fn is_due(run: u32) -> bool {
@@ -34,12 +34,10 @@ pub(super) fn is_due(run: u32) -> bool {
 pub(super) fn test(cfg: &ModelConfig, p: &Predictor, recent: Recent<'_>, scale: f64) -> Option<Change> {
     let n = recent.len() as f64;
     let values: Array1<f64> = recent.iter().map(|(_, x)| *x).collect();
-    let expected =
-        |shift: i64| -> Array1<f64> { recent.iter().map(|(t, _)| p.expect(cfg, t - shift).slow).collect() };
     let criterion = |rest: &Array1<f64>, parameters: f64| {
         n * (rest.dot(rest) / n + 0.25 * scale * scale).ln() + parameters * n.ln()
     };
-    let usual = expected(0);
+    let usual: Array1<f64> = recent.iter().map(|(t, _)| p.expect(cfg, *t).slow).collect();
     let deviation = &values - &usual;
     let mean = deviation.sum() / n;
     let mut best = (criterion(&deviation, 0.0) - GAIN, None);
@@ -50,14 +48,6 @@ pub(super) fn test(cfg: &ModelConfig, p: &Predictor, recent: Recent<'_>, scale: 
     };
     offer(criterion(&(&deviation - mean), 1.0), Change::LevelShift { magnitude: mean });
     if p.expect(cfg, recent[recent.len() - 1].0).period_s > 0 {
-        for seconds in [HOUR_S, -HOUR_S] {
-            // The offset has begun to follow: it is fitted too, but the shift must explain most of the deviation.
-            let moved = &values - &expected(seconds);
-            let rest = moved.sum() / n;
-            if rest.abs() < 0.3 * mean.abs() {
-                offer(criterion(&(moved - rest), 1.0), Change::TimeShift { seconds });
-            }
-        }
         // The factor of least squares between what was seen and what was expected, both with the base put back.
         let (seen, pattern) = (&values + p.base, &usual + p.base);
         let factor = seen.dot(&pattern) / pattern.dot(&pattern);

@@ -43,8 +43,16 @@ pub struct Tuning {
     pub fast_memory: f64,
     /// Least gain of a seasonal bin.
     pub season_gain: f64,
-    /// A season is used when its error is below this share of what it replaces.
+    /// A season is used when its error is below this share of the level's.
     pub season_pays: f64,
+    /// A week is used when its error is below this share of the day's.
+    pub week_pays: f64,
+    /// Power of the hours' relative noise by which residuals of a season are judged; 0 for one noise at all hours.
+    pub phase: f64,
+    /// Days after which an hour's own noise counts half.
+    pub phase_days: f64,
+    /// Days for which a change of level must have lasted before a season is changed by it.
+    pub change_days: f64,
     /// Bins of a day and of a week at most.
     pub day_bins: u16,
     /// Bins of a week at most.
@@ -95,11 +103,15 @@ impl Default for Tuning {
             level_memory: 300.0,
             scale_memory: 2000.0,
             fast_memory: 4.0,
-            season_gain: 0.07,
+            season_gain: 0.05,
             season_pays: 0.8,
+            week_pays: 0.9,
+            phase: 0.7,
+            phase_days: 7.0,
+            change_days: 1.0,
             day_bins: 288,
             week_bins: 336,
-            floor_sd: 0.4,
+            floor_sd: 0.2,
             settled: 3.0,
             prior: 50.0,
             kappa: 5.0,

@@ -7,9 +7,11 @@
 
 mod body;
 mod change;
+mod clock_trial;
 mod config;
 mod form;
 mod outcome;
+mod phase;
 mod predict;
 mod range;
 mod season;

@@ -101,8 +101,9 @@ impl Predictor {
         let mut error = self.level_error.get();
         let (mut slow, mut anchor, mut period_s) = (self.level, self.level, 0);
         for (season, grid) in self.seasons(cfg) {
+            let pays = if period_s == 0 { cfg.tuning.season_pays } else { cfg.tuning.week_pays };
             if season.is_ripe(grid, time_s)
-                && season.error() < cfg.tuning.season_pays * error
+                && season.error() < pays * error
                 && let Some(v) = season.predict(grid, time_s)
             {
                 (slow, error, anchor, period_s) = (v, season.error(), season.offset(), grid.period_s);
@@ -184,7 +185,8 @@ impl Predictor {
 
     fn learn_seasons(&mut self, cfg: &ModelConfig, time_s: i64, x: f64, clip: f64) {
         let t = &cfg.tuning;
-        let memory = (t.level_memory, t.scale_memory);
+        // The level of a pattern is that of a day at least: what lasts for hours is no new level.
+        let memory = (t.level_memory.max(86_400.0 / cfg.bucket_span_s), t.scale_memory);
         if let (Some(season), Some(grid)) = (self.day.as_deref_mut(), cfg.day.as_ref()) {
             season.learn(grid, time_s, x, clip, t.season_gain, memory);
         }

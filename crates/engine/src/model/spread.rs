@@ -39,12 +39,18 @@ pub(super) struct Spread {
 impl Spread {
     /// Buckets of the recent past: a day, so that quiet nights and busy days are not taken for changes.
     fn memory(cfg: &ModelConfig) -> f64 {
-        (86_400.0 / cfg.bucket_span_s).clamp(48.0, 288.0)
+        (86_400.0 / cfg.bucket_span_s).max(48.0)
     }
 
     /// Learns the size of a residual; `least` is the least size that means something. Returns a change once it is
     /// certain, and begins anew from there.
-    pub(super) fn learn(&mut self, cfg: &ModelConfig, size: f64, least: f64) -> Option<Change> {
+    pub(super) fn learn(
+        &mut self,
+        cfg: &ModelConfig,
+        size: f64,
+        least: f64,
+        may_decide: bool,
+    ) -> Option<Change> {
         let memory = Self::memory(cfg);
         self.count = self.count.saturating_add(1);
         let n = f64::from(self.count);
@@ -53,7 +59,7 @@ impl Spread {
         self.recent += (clipped - self.recent) / n.min(memory) as f32;
         self.usual += (clipped - self.usual) / n.min(USUAL_MEMORY) as f32;
         let factor = f64::from(self.recent) / f64::from(self.usual).max(1e-250);
-        let is_due = n >= 3.0 * memory && f64::from(self.usual.min(self.recent)) > least;
+        let is_due = may_decide && n >= 3.0 * memory && f64::from(self.usual.min(self.recent)) > least;
         if !is_due || UNDECIDED.contains(&factor) || Self::gain(factor) < GAIN {
             (self.run, self.run_sum) = (0, 0.0);
             return None;
@@ -88,7 +94,7 @@ mod tests {
     fn changes(sizes: impl Iterator<Item = f64>) -> Vec<(usize, f64)> {
         let cfg = ModelConfig::new(300.0, ValueKind::Metric, Side::Both);
         let mut spread = Spread::default();
-        let told = sizes.enumerate().filter_map(|(at, size)| match spread.learn(&cfg, size, 0.0) {
+        let told = sizes.enumerate().filter_map(|(at, size)| match spread.learn(&cfg, size, 0.0, true) {
             Some(Change::Variance { factor }) => Some((at, factor)),
             _ => None,
         });

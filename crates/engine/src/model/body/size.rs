@@ -2,6 +2,7 @@
 
 use super::super::config::ModelConfig;
 use super::super::form::Form;
+use super::super::phase::Phase;
 use super::super::season::SeasonGrid;
 use super::super::shape::{COMPACT_PROTOTYPES, Shape};
 use super::super::sketch::Essence;
@@ -47,6 +48,7 @@ impl Body {
             _ => (season(&cfg.week), usize::from(cfg.tuning.prototypes)),
         };
         size_of::<Self>()
+            + size_of::<Phase>()
             + season(&cfg.day)
             + week
             + Histograms::bytes_with(CALIBRATED, USUAL_BINS)
@@ -56,6 +58,7 @@ impl Body {
     pub(in crate::model) fn memory_bytes(&self) -> usize {
         size_of::<Self>()
             + self.predictor.memory_bytes()
+            + if self.phase.is_some() { size_of::<Phase>() } else { 0 }
             + self.views.memory_bytes()
             + self.shape.memory_bytes()
     }
