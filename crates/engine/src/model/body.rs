@@ -196,7 +196,8 @@ impl Body {
     pub(super) fn forecast(&self, cfg: &ModelConfig, time_s: i64) -> Prediction {
         let ahead = (time_s.saturating_sub(self.last_s) as f64 / cfg.bucket_span_s).max(0.0);
         let mut expected = self.predictor.expect(cfg, time_s);
-        expected.correction *= (-ahead / cfg.tuning.fast_memory).exp2();
+        let still_corrected = (-ahead / cfg.tuning.fast_memory).exp2();
+        expected.correction *= still_corrected;
         let now = self.trend_time(cfg, self.last_s);
         let mut slope_error = 0.0;
         if let Some(line) = self.trend.line(now) {
@@ -206,11 +207,15 @@ impl Body {
                 expected.slow += line.at - expected.anchor;
             }
         }
-        // An exponentially smoothed level of a random walk errs by q·memory/2 (Harvey 1990, section 4.1).
-        let fast = self.views.scale(SPIKE);
-        let wander = 2.0 * (expected.error * expected.error - fast * fast).max(0.0) / cfg.tuning.level_memory;
+        // How far the level lags behind, which the correction makes good for a while. An exponentially smoothed level of a
+        // random walk lags by q·memory/2 (Harvey 1990, section 4.1), and walks on by q a bucket.
+        let lag = self.predictor.lag_variance();
+        let wander = 2.0 * lag / cfg.tuning.level_memory;
         let reach = 0.5 * f64::from(self.reach[0] + self.reach[1]).max(2e-30) / 1.96;
-        let variance = reach * reach + wander * ahead + slope_error * slope_error * ahead * ahead;
+        let variance = reach * reach
+            + lag * (1.0 - still_corrected * still_corrected)
+            + wander * ahead
+            + slope_error * slope_error * ahead * ahead;
         self.interval(cfg, &expected, (variance.sqrt() / reach).max(1.0))
     }
 

@@ -25,8 +25,8 @@ pub(super) struct ClockTrial {
     /// When the trial is decided; `None` while there is none.
     until_s: Option<i64>,
     count: u16,
-    sums: [f64; 3],
-    squares: [f64; 3],
+    sums: [f32; 3],
+    squares: [f32; 3],
 }
 
 impl ClockTrial {
@@ -56,8 +56,8 @@ impl ClockTrial {
         self.count = self.count.saturating_add(1);
         for ((sum, square), shift) in self.sums.iter_mut().zip(&mut self.squares).zip(SHIFTS_S) {
             let deviation = x - p.expect(cfg, time_s.saturating_sub(shift)).slow;
-            *sum += deviation;
-            *square += deviation * deviation;
+            *sum += deviation as f32;
+            *square += (deviation * deviation) as f32;
         }
         if time_s < until_s {
             return None;
@@ -69,7 +69,10 @@ impl ClockTrial {
             return None;
         }
         // A level that has moved as well is no matter of the clock.
-        let left = |k: usize| ((self.squares[k] - self.sums[k] * self.sums[k] / n) / n).max(0.0);
+        let left = |k: usize| {
+            let (sum, squares) = (f64::from(self.sums[k]), f64::from(self.squares[k]));
+            ((squares - sum * sum / n) / n).max(0.0)
+        };
         let noise = scale * scale;
         let best = if left(1) < left(2) { 1 } else { 2 };
         let ratio = (left(0) + 0.25 * noise) / (left(best) + 0.25 * noise).max(1e-300);

@@ -98,7 +98,7 @@ mod tests {
             phase.learn(&cfg, time, ratio);
         }
         let at = |day: usize, hour: usize| factors[day * 288 + hour * 12 + 6];
-        assert_eq!(at(0, 12), 1.0);
+        assert!((0.9..1.1).contains(&at(0, 12)), "{}", at(0, 12));
         assert!(at(2, 12) < at(10, 12) && at(10, 12) < at(39, 12));
         assert!((1.4..2.0).contains(&at(39, 12)), "{}", at(39, 12));
         assert!((0.5..0.75).contains(&at(39, 2)), "{}", at(39, 2));

@@ -11,6 +11,9 @@ use serde::{Deserialize, Serialize};
 /// Residuals over this many scales make a run.
 const RUN_SCALES: f64 = 2.0;
 
+/// Variance of a normal law over the square of its mean absolute deviation, π/2.
+const MEAN_TO_VARIANCE: f64 = std::f64::consts::FRAC_PI_2;
+
 /// A week is learnt once the series is this old: before, a day is all that can be known.
 const WEEK_FROM_S: i64 = 86_400;
 
@@ -131,6 +134,12 @@ impl Predictor {
             weights += w;
         }
         sum / weights
+    }
+
+    /// Variance of what the correction has lately taken from the residuals.
+    pub(super) fn lag_variance(&self) -> f64 {
+        let best = self.loss.iter().copied().fold(f64::INFINITY, f64::min);
+        MEAN_TO_VARIANCE * (self.loss[0] * self.loss[0] - best * best)
     }
 
     fn candidates(&self) -> [f64; 4] {

@@ -93,15 +93,12 @@ fn coverage(season: f64, walk: f64) -> [f64; 3] {
     std::array::from_fn(|part| inside[part] / all[part])
 }
 
-/// 95 % is what the interval says. What is seasonal is judged too carefully, a level that wanders a little too boldly:
-/// docs/quality.md has the figures.
+/// 95 % is what the interval says; docs/quality.md has the figures.
 #[test]
 fn intervals_hold_about_what_they_say() {
-    for (season, walk, expected) in
-        [(0.0, 0.0, 0.93..=0.97), (20.0, 0.0, 0.93..=1.0), (0.0, 0.1, 0.85..=0.97), (20.0, 0.1, 0.93..=1.0)]
-    {
+    for (season, walk) in [(0.0, 0.0), (20.0, 0.0), (0.0, 0.1), (20.0, 0.1)] {
         let shares = coverage(season, walk);
-        assert!(shares.iter().all(|share| expected.contains(share)), "{season} {walk}: {shares:.3?}");
+        assert!(shares.iter().all(|share| (0.93..=0.99).contains(share)), "{season} {walk}: {shares:.3?}");
     }
 }
 

@@ -8,7 +8,7 @@ use super::super::shape::{COMPACT_PROTOTYPES, Shape};
 use super::super::sketch::Essence;
 use super::super::views::{CALIBRATED, CONTEXT};
 use super::Body;
-use crate::stats::Histograms;
+use crate::stats::{Histograms, prefetch_value};
 
 /// Bins of a history that most series come to use.
 const USUAL_BINS: usize = 32;
@@ -66,6 +66,7 @@ impl Body {
     /// Asks for what the body points to.
     pub(in crate::model) fn prefetch(&self) {
         self.predictor.prefetch();
+        self.phase.iter().for_each(|phase| prefetch_value(&**phase));
         self.views.prefetch();
         self.shape.prefetch();
     }
