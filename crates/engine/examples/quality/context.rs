@@ -1,7 +1,7 @@
 //! Anomalies in seasonal context, put into real curves: values that are ordinary, but not at this hour.
 //!
 //! A curve is used when its hour of the week explains half of its variance over at least 13 days. One event is put into a
-//! copy of the curve for each kind, size and seed. The threshold is one for all curves: the one at which the untouched
+//! copy of the curve for each kind, strength and seed; its size is what it changes, in units of the curve's own noise. The threshold is one for all curves: the one at which the untouched
 //! curves raise one alarm a month outside their labelled windows.
 
 use super::simulate::Noise;
@@ -29,6 +29,17 @@ pub(crate) struct Curve {
     windows: Vec<(i64, i64)>,
     /// Standard deviation of the values by the hour of the day.
     swing: f64,
+    /// Standard deviation of what does not repeat: of values a week apart, over √2.
+    noise: f64,
+}
+
+/// A curve with one event in it.
+struct Event {
+    rows: Vec<Row>,
+    from_s: i64,
+    to_s: i64,
+    /// Root of the mean square by which the event changes the values, in standard deviations of the curve's noise.
+    size: f64,
 }
 
 /// How a day is changed.
@@ -104,7 +115,17 @@ fn curve(name: String, mut windows: Vec<(i64, i64)>, text: &str) -> Option<Curve
     }
     let (share, swing) = explained(&rows);
     let size = rows.iter().map(|(_, v)| v.abs()).fold(0.0, f64::max);
-    (share >= 0.5 && swing > 1e-3 * size).then_some(Curve { name, span_s, rows, windows, swing })
+    let noise = noise(&rows);
+    (share >= 0.5 && swing > 1e-3 * size).then_some(Curve { name, span_s, rows, windows, swing, noise })
+}
+
+/// Robust standard deviation of what does not repeat after a week: that of a normal law with the same median difference.
+fn noise(rows: &[Row]) -> f64 {
+    let by_time: BTreeMap<i64, f64> = rows.iter().copied().collect();
+    let before = |time: i64| by_time.get(&(time - 7 * DAY_S));
+    let mut apart: Vec<f64> = rows.iter().filter_map(|(t, v)| Some((v - before(*t)?).abs())).collect();
+    apart.sort_unstable_by(f64::total_cmp);
+    apart.get(apart.len() / 2).map_or(0.0, |median| 1.4826 * median / std::f64::consts::SQRT_2)
 }
 
 /// Share of the variance that the hour of the week explains, and the standard deviation of the hours of the day.
@@ -151,9 +172,8 @@ impl Curve {
         self.windows.iter().any(|(from, to)| time >= from - DAY_S && time <= to + DAY_S)
     }
 
-    /// Puts an event into a copy; returns it with the event's beginning and end. `None` when the event would change too little
-    /// to be one.
-    fn inject(&self, kind: Kind, size: f64, seed: u64) -> Option<(Vec<Row>, i64, i64)> {
+    /// Puts an event into a copy. `None` when the event would change too little to be one.
+    fn inject(&self, kind: Kind, size: f64, seed: u64) -> Option<Event> {
         let mut noise = Noise::new(seed * 31 + 7);
         let per_day = (DAY_S / self.span_s) as usize;
         for _ in 0..50 {
@@ -174,7 +194,9 @@ impl Curve {
             let moved = (at..end).map(|i| (rows[i].1 - self.rows[i].1).abs()).fold(0.0, f64::max);
             let needed = if kind == Kind::WrongHour { size * self.swing } else { 0.3 * self.swing };
             if moved >= needed {
-                return Some((rows, self.rows[at].0, self.rows[end].0));
+                let square = (at..end).map(|i| (rows[i].1 - self.rows[i].1).powi(2)).sum::<f64>();
+                let size = (square / (end - at) as f64).sqrt() / self.noise.max(1e-300);
+                return Some(Event { rows, from_s: self.rows[at].0, to_s: self.rows[end].0, size });
             }
         }
         None
@@ -199,16 +221,40 @@ fn change(kind: Kind, size: f64, up: bool, rows: &mut [Row], at: usize, end: usi
     }
 }
 
-/// Events found of those put in, by kind and size.
+/// Upper ends of the classes of sizes that are told apart, in standard deviations of the curve's noise.
+pub(crate) const SIZES: [f64; 6] = [1.0, 2.0, 4.0, 8.0, 16.0, f64::INFINITY];
+
+/// Events of one kind: those found, and all, by class of size.
 pub(crate) struct Found {
     pub(crate) kind: &'static str,
-    pub(crate) size: f64,
-    pub(crate) found: usize,
-    pub(crate) of: usize,
+    pub(crate) found: [usize; SIZES.len()],
+    pub(crate) of: [usize; SIZES.len()],
 }
 
 /// The threshold of one false alarm a month, and what is found with it.
 pub(crate) fn judge(curves: &[Curve], seeds: u64) -> (f64, Vec<Found>) {
+    let threshold = threshold(curves);
+    let mut table = Vec::new();
+    for (kind, name, strengths) in KINDS {
+        let mut row = Found { kind: name, found: [0; SIZES.len()], of: [0; SIZES.len()] };
+        for strength in strengths {
+            for (curve, seed) in curves.iter().flat_map(|curve| (0..seeds).map(move |seed| (curve, seed))) {
+                let Some(event) = curve.inject(kind, strength, seed) else { continue };
+                let scores = curve.scores(&event.rows);
+                let during = event.from_s..=event.to_s + 3600;
+                let best = event.rows.iter().zip(&scores).filter(|((t, _), _)| during.contains(t));
+                let class = SIZES.iter().position(|most| event.size < *most).unwrap_or(SIZES.len() - 1);
+                row.of[class] += 1;
+                row.found[class] += usize::from(best.map(|(_, s)| *s).fold(0.0, f64::max) > threshold);
+            }
+        }
+        table.push(row);
+    }
+    (threshold, table)
+}
+
+/// The surprise above which the untouched curves raise one alarm a month outside their labelled windows.
+fn threshold(curves: &[Curve]) -> f64 {
     let mut peaks: Vec<f64> = Vec::new();
     let mut months = 0.0;
     for curve in curves {
@@ -225,22 +271,7 @@ pub(crate) fn judge(curves: &[Curve], seeds: u64) -> (f64, Vec<Found>) {
         peaks.extend(by_half_day.into_values());
     }
     peaks.sort_unstable_by(|a, b| b.total_cmp(a));
-    let threshold = peaks.get(months.round() as usize).copied().unwrap_or(0.0);
-    let mut table = Vec::new();
-    for (kind, name, sizes) in KINDS {
-        for size in sizes {
-            let mut row = Found { kind: name, size, found: 0, of: 0 };
-            for (curve, seed) in curves.iter().flat_map(|curve| (0..seeds).map(move |seed| (curve, seed))) {
-                let Some((rows, from, to)) = curve.inject(kind, size, seed) else { continue };
-                let scores = curve.scores(&rows);
-                let best = rows.iter().zip(&scores).filter(|((t, _), _)| (from..=to + 3600).contains(t));
-                row.of += 1;
-                row.found += usize::from(best.map(|(_, s)| *s).fold(0.0, f64::max) > threshold);
-            }
-            table.push(row);
-        }
-    }
-    (threshold, table)
+    peaks.get(months.round() as usize).copied().unwrap_or(0.0)
 }
 
 /// Epoch seconds of a number or of `YYYY-MM-DD hh:mm:ss` in UTC; days by the civil calendar from 1970-01-01.

@@ -96,13 +96,24 @@ fn contexts(folders: &[String]) -> Result<(), Box<dyn Error>> {
     let names: Vec<&str> = curves.iter().map(|curve| curve.name.as_str()).collect();
     println!("curves: {}", names.join(", "));
     let (threshold, table) = context::judge(&curves, 10);
-    println!("one false alarm a month at S = {threshold:.2}\n\n| kind | size | found |\n|---|---|---|");
+    println!("one false alarm a month at S = {threshold:.2}\n");
+    let mut before = 0.0;
+    let sizes = context::SIZES.map(|most| {
+        let name =
+            if most.is_finite() { format!("{before}–{most} σ") } else { format!("over {before} σ") };
+        before = most;
+        name
+    });
+    println!("| kind | {} |\n|---{}|", sizes.join(" | "), "|---".repeat(sizes.len()));
+    let mut all = ([0; context::SIZES.len()], [0; context::SIZES.len()]);
     for row in &table {
-        let share = row.found as f64 / row.of.max(1) as f64;
-        println!("| {} | {} | {} of {} ({share:.2}) |", row.kind, row.size, row.found, row.of);
+        print_found(row.kind, &row.found, &row.of);
+        for class in 0..context::SIZES.len() {
+            all.0[class] += row.found[class];
+            all.1[class] += row.of[class];
+        }
     }
-    let (found, of) = table.iter().fold((0, 0), |(f, o), row| (f + row.found, o + row.of));
-    println!("| all | | {found} of {of} ({:.2}) |", found as f64 / of.max(1) as f64);
+    print_found("all", &all.0, &all.1);
     Ok(())
 }
 
@@ -118,4 +129,9 @@ fn plants(files: &[String]) -> Result<(), Box<dyn Error>> {
         );
     }
     Ok(())
+}
+
+fn print_found(kind: &str, found: &[usize], of: &[usize]) {
+    let cells: Vec<String> = found.iter().zip(of).map(|(found, of)| format!("{found} of {of}")).collect();
+    println!("| {kind} | {} |", cells.join(" | "));
 }

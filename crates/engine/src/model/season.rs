@@ -46,7 +46,7 @@ impl SeasonGrid {
     }
 }
 
-/// Visits of a bin are counted in sixteenths, up to 15.9: enough for the gain, which has its floor at 1/10.
+/// Visits of a bin are counted in sixteenths, up to 15.9: enough for the gain, which has its floor at 6/100.
 const VISIT: f64 = 16.0;
 
 /// First unit of a profile, as a share of the first deviation from the base.

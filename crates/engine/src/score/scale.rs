@@ -11,8 +11,9 @@ const SPAN_MAX_S: f64 = 3600.0;
 const QUIET_POWER: i32 = 5;
 /// Score from which on a record is written.
 const RECORD_SCORE_MIN: f64 = 2.0;
-/// From a score of 50 on, what is missing to 100 halves with each such step of S. The views are calibrated so that hardly a
-/// clean bucket comes that far: beyond 50 the scale can rise faster than below it.
+/// From a score of 50 on, what is missing to 100 halves with each such step of S. Chosen with the planted series in view: so that
+/// deviations of eight standard deviations score 90, while about a third of a clean bucket for each series and month comes
+/// beyond 75 (`docs/quality.md`).
 const MAJOR_STEP: f64 = 0.8;
 /// What `quiet` is for buckets of half an hour.
 const HALF_HOUR_QUIET: f64 = 3.182;
