@@ -167,6 +167,7 @@ fn job_options(config: &Config) -> jobs::Options {
         max_model_memory_limit: config.max_model_memory_limit,
         memory_bytes: crate::machine::memory_bytes(),
         checkpoint_records: config.checkpoint_records,
+        push_down: config.store_push_down,
         ..jobs::Options::default()
     }
 }

@@ -65,6 +65,9 @@ pub struct Settings {
     pub store_index_prefix: Option<String>,
     /// Is the document and search API passed on to the cluster? Default `true`.
     pub store_gateway: Option<bool>,
+    /// Are the documents of datafeeds put together by the store, where that gives the same and is cheaper? Default: `true` with
+    /// a cluster, `false` with the embedded store.
+    pub store_push_down: Option<bool>,
     /// Name of the cluster in answers. Default `auspex`.
     pub cluster_name: Option<String>,
     /// Name of this server in answers. Default `node-1`.
@@ -104,6 +107,7 @@ pub struct Config {
     pub data: PathBuf,
     pub store: Option<store::Config>,
     pub store_gateway: bool,
+    pub store_push_down: bool,
     pub cluster_name: String,
     pub node_name: String,
     pub body_limit_bytes: usize,
@@ -205,6 +209,9 @@ impl Config {
         Some(Self {
             listen: listen?,
             data: settings.data.unwrap_or_else(|| PathBuf::from(DATA_DEFAULT)),
+            store_push_down: settings
+                .store_push_down
+                .unwrap_or(matches!(store, Some(store::Config::Cluster(_)))),
             store,
             store_gateway: settings.store_gateway.unwrap_or(true),
             cluster_name: settings.cluster_name.unwrap_or_else(|| "auspex".to_owned()),
@@ -233,6 +240,7 @@ impl Settings {
             store_bearer_token: self.store_bearer_token.or(earlier.store_bearer_token),
             store_index_prefix: self.store_index_prefix.or(earlier.store_index_prefix),
             store_gateway: self.store_gateway.or(earlier.store_gateway),
+            store_push_down: self.store_push_down.or(earlier.store_push_down),
             cluster_name: self.cluster_name.or(earlier.cluster_name),
             node_name: self.node_name.or(earlier.node_name),
             body_limit: self.body_limit.or(earlier.body_limit),
@@ -296,6 +304,10 @@ fn read_environment(
             },
             "store_gateway" => match value.parse() {
                 Ok(flag) => settings.store_gateway = Some(flag),
+                Err(_) => problems.push(format!("{name}: [{value}] is neither true nor false")),
+            },
+            "store_push_down" => match value.parse() {
+                Ok(flag) => settings.store_push_down = Some(flag),
                 Err(_) => problems.push(format!("{name}: [{value}] is neither true nor false")),
             },
             "concurrency_max" => match value.parse() {

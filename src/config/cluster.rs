@@ -94,7 +94,8 @@ mod tests {
         assert_eq!(cluster.urls, ["https://one:9200/", "https://two:9200/"]);
         assert_eq!(cluster.username.as_deref(), Some("me"));
         assert_eq!(cluster.password, Some(store::config::Secret::new("p@ss")));
-        assert!(config.store_gateway);
+        assert!(config.store_gateway && config.store_push_down);
+        assert!(!super::super::Config::local("x").store_push_down);
     }
 
     #[test]

@@ -35,7 +35,12 @@ async fn fill(server: &Server) {
 
 /// A service whose own indices have a prefix of their own: each run begins with nothing.
 fn service(server: &Server, prefix: &str) -> Service {
-    let variables = [("AUSPEX_STORE_INDEX_PREFIX", prefix), ("AUSPEX_CHECKPOINT_RECORDS", "6000")];
+    let variables = [
+        ("AUSPEX_STORE_INDEX_PREFIX", prefix),
+        ("AUSPEX_CHECKPOINT_RECORDS", "6000"),
+        // Otherwise it is over before it can be killed.
+        ("AUSPEX_STORE_PUSH_DOWN", "false"),
+    ];
     Service::start(&["--store", &server.url], &variables)
 }
 

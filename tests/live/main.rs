@@ -9,6 +9,7 @@
 //! | `door.rs` | clients' requests through the service's port |
 //! | `demos.rs` | the demos, document for document as on the embedded store |
 //! | `differential.rs`, `random_requests.rs` | the embedded store against the server, on random requests |
+//! | `push_down.rs` | documents put together by the server, against document by document |
 //! | `tls.rs` | a server behind TLS |
 //! | `kill.rs` | the service or the cluster is killed in the middle of a run |
 
@@ -21,6 +22,7 @@ mod demos;
 mod differential;
 mod door;
 mod kill;
+mod push_down;
 mod random_requests;
 mod server;
 mod servers;

@@ -25,8 +25,10 @@ mod snapshot;
 pub mod stats;
 mod value;
 
-pub use analysis::{Analysis, Disposition, Forecast, ForecastPoint, ForecastRequest, ForecastSeries};
+pub use analysis::{
+    Analysis, Disposition, Forecast, ForecastPoint, ForecastRequest, ForecastSeries, Grouping,
+};
 pub use context::Context;
 pub use error::{Error, ForecastError};
 pub use output::{Annotation, Output, Rescored, RescoredKind};
-pub use value::FieldValue;
+pub use value::{FieldValue, Group, GroupValue, Numbers};

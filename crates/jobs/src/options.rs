@@ -27,6 +27,8 @@ pub struct Options {
     pub store_attempts: u32,
     /// Documents per page of a datafeed over raw documents, at least; a larger `scroll_size` is honoured.
     pub scan_page_size: usize,
+    /// Are documents put together by the store where that gives the same and is cheaper?
+    pub push_down: bool,
 }
 
 impl Default for Options {
@@ -43,6 +45,7 @@ impl Default for Options {
             queue_length: 8,
             store_attempts: 20,
             scan_page_size: 10_000,
+            push_down: false,
         }
     }
 }

@@ -8,7 +8,7 @@ use super::pipeline::{Pipeline, Surroundings};
 use super::plan::Plan;
 use crate::calendar::Calendar;
 use crate::score::Scale;
-use crate::{Context, Error, FieldValue, ForecastError, Output, snapshot};
+use crate::{Context, Error, FieldValue, ForecastError, Group, Output, snapshot};
 
 /// More threads than any machine has use for.
 const THREADS_MAX: usize = 256;
@@ -86,6 +86,22 @@ impl Analysis {
             self.close_until(horizon_ms, out);
         }
         self.pipeline.take(&self.plan, time_ms, bucket_s, values);
+        Disposition::Processed
+    }
+
+    /// Takes many records of one bucket at once, of which only the sums are known: the same as [`Analysis::push`] for each of
+    /// them, but for the rounding of sums and means. Whatever counts records counts each of them. Only for jobs that have a
+    /// [`Grouping`](crate::Grouping), whose values come as it says.
+    pub fn push_group(&mut self, group: &Group<'_>, out: &mut Output) -> Disposition {
+        let Some(bucket_s) = self.pipeline.clock.admit(group.last_ms) else {
+            self.pipeline.counts_mut().out_of_order_timestamp_count += group.records;
+            return Disposition::OutOfOrder;
+        };
+        let horizon_ms = self.pipeline.clock.horizon_ms(group.last_ms);
+        if self.pipeline.clock.is_due(horizon_ms) {
+            self.close_until(horizon_ms, out);
+        }
+        self.pipeline.take_group(&self.plan, bucket_s, group);
         Disposition::Processed
     }
 

@@ -3,10 +3,11 @@
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use super::plan::{DetectorPlan, Plan};
+use super::reading::Reading;
 use super::splitter::{RecordIds, text_of};
 use super::table::{Interner, NONE, PairTable};
-use crate::FieldValue;
 use crate::function::{Extra, Moments};
+use crate::{FieldValue, Numbers};
 
 /// What one detector gathered in one bucket. An entity with records has a slot.
 #[derive(Clone, Debug, Default)]
@@ -36,6 +37,40 @@ pub(crate) struct Part {
     pub(crate) mass: f64,
     pub(crate) min: f64,
     pub(crate) max: f64,
+}
+
+impl Default for Part {
+    fn default() -> Self {
+        let (min, max) = (f64::INFINITY, f64::NEG_INFINITY);
+        Self { records: 0.0, weight: 0.0, sum: 0.0, mass: 0.0, min, max }
+    }
+}
+
+impl Part {
+    /// Records without a number.
+    pub(crate) fn counted(weight: f64) -> Self {
+        Self { records: weight, ..Self::default() }
+    }
+
+    /// One record with a number.
+    pub(crate) fn of(number: f64, weight: f64) -> Self {
+        Self { records: weight, weight, sum: number, mass: number * weight, min: number, max: number }
+    }
+
+    /// Records with numbers of which only the sums are known.
+    pub(crate) fn of_many(numbers: &Numbers) -> Self {
+        let (count, Numbers { sum, min, max, .. }) = (numbers.count as f64, *numbers);
+        Self { records: count, weight: count, sum, mass: sum, min, max }
+    }
+
+    fn add(&mut self, other: &Self) {
+        self.records += other.records;
+        self.weight += other.weight;
+        self.sum += other.sum;
+        self.mass += other.mass;
+        self.min = self.min.min(other.min);
+        self.max = self.max.max(other.max);
+    }
 }
 
 impl Gather {
@@ -91,26 +126,47 @@ impl Gather {
         self.extras.get_mut(slot)
     }
 
-    /// Notes that a record of the slot carries influencer values (ids of [`OpenBucket`]).
-    pub(crate) fn influence(&mut self, slot: usize, values: &[u32], number: Option<f64>, weight: f64) {
+    /// Adds what records say; returns what an influencer that they carry has of it.
+    pub(super) fn add(&mut self, slot: usize, said: Reading<'_>, weight: f64, buffer: &mut String) -> Part {
+        match said {
+            Reading::Number(number) => {
+                self.moments[slot].add(number, weight);
+                if let Some(extra) = self.extra_mut(slot) {
+                    extra.add_number(number);
+                }
+                return Part::of(number, weight);
+            }
+            Reading::Numbers(numbers) => {
+                self.moments[slot].add_many(&numbers);
+                return Part::of_many(&numbers);
+            }
+            Reading::Nothing => {}
+            Reading::Text(value) => {
+                if let (Some(text), Some(extra)) = (text_of(value, buffer), self.extra_mut(slot)) {
+                    extra.add_text(text);
+                }
+            }
+            Reading::Position(latitude, longitude) => {
+                if let Some(extra) = self.extra_mut(slot) {
+                    extra.add_point(latitude, longitude);
+                }
+            }
+        }
+        self.moments[slot].count(weight);
+        Part::counted(weight)
+    }
+
+    /// Notes that records of the slot carry influencer values (ids of [`OpenBucket`]).
+    pub(crate) fn influence(&mut self, slot: usize, values: &[u32], added: &Part) {
         for value in values.iter().filter(|value| **value != NONE) {
             let at = match self.part_of.get(slot as u32, *value) {
                 Some(at) => at,
                 None => {
-                    let (min, max) = (f64::INFINITY, f64::NEG_INFINITY);
-                    self.parts.push(Part { records: 0.0, weight: 0.0, sum: 0.0, mass: 0.0, min, max });
+                    self.parts.push(Part::default());
                     self.part_of.insert(slot as u32, *value)
                 }
             };
-            let part = &mut self.parts[at as usize];
-            part.records += weight;
-            if let Some(number) = number {
-                part.weight += weight;
-                part.sum += number;
-                part.mass += number * weight;
-                part.min = part.min.min(number);
-                part.max = part.max.max(number);
-            }
+            self.parts[at as usize].add(added);
         }
     }
 

@@ -3,7 +3,7 @@
 //! `door` is what callers see; `pipeline` drives the stages; `plan` is the job with its names resolved; `clock` says
 //! which buckets are open. A detector is one of `individual`, `population`, `rare`, `rare_population`, `circular`
 //! (times of day and week) and `geo`; they put `finding`s into a sink, from which `results` makes documents. `forecast` reads
-//! the models of individual series.
+//! the models of individual series. `grouping` says which jobs can do with sums in place of records.
 
 mod categories;
 mod circular;
@@ -15,6 +15,7 @@ mod finding;
 mod forecast;
 mod gatherer;
 mod geo;
+mod grouping;
 mod individual;
 mod memory;
 mod pipeline;
@@ -32,3 +33,4 @@ mod upkeep;
 
 pub use door::{Analysis, Disposition};
 pub use forecast::{Forecast, ForecastPoint, ForecastRequest, ForecastSeries};
+pub use grouping::Grouping;

@@ -12,13 +12,13 @@ use super::entities::SplitIds;
 use super::finding::{Sink, View};
 use super::gatherer::OpenBucket;
 use super::memory::Memory;
-use super::plan::Plan;
+use super::plan::{DetectorPlan, Plan};
 use super::reading::Reading;
 use super::results::Results;
-use super::splitter::{Columns, RecordIds, number_of, text_of};
+use super::splitter::{Columns, RecordIds, number_of};
 use crate::calendar::Calendar;
 use crate::score::{CrowdHistory, Scale};
-use crate::{Annotation, Context, Error, FieldValue, Output};
+use crate::{Annotation, Context, Error, FieldValue, Group, GroupValue, Output};
 
 /// A bucket is sparse with less than this share of the usual records.
 const SPARSE_SHARE: f64 = 0.05;
@@ -157,6 +157,32 @@ impl Pipeline {
             Some(Some(weight)) if weight > 0.0 => weight.min(1e15),
             Some(_) => return,
         };
+        let since_start_s = time_ms as f64 / 1000.0 - bucket_s as f64;
+        let reading = |detector: &DetectorPlan| Reading::of(detector, values, since_start_s);
+        self.gather(plan, bucket_s, values, weight, reading);
+    }
+
+    /// Takes records of an open bucket of which only the sums are known.
+    pub(crate) fn take_group(&mut self, plan: &Plan, bucket_s: i64, group: &Group<'_>) {
+        let values: Vec<FieldValue<'_>> = group.values.iter().map(GroupValue::same).collect();
+        self.count_group(group);
+        let bucket = bucket_at(&mut self.open, &mut self.scratch.spare, plan, bucket_s);
+        bucket.event_count += group.records;
+        let reading = |detector: &DetectorPlan| Reading::of_group(detector, group);
+        self.gather(plan, bucket_s, &values, group.records as f64, reading);
+    }
+
+    /// Adds what detectors read off `values` to what they have gathered. `weight` is the number of records, unless the
+    /// reading counts them itself.
+    fn gather<'v>(
+        &mut self,
+        plan: &Plan,
+        bucket_s: i64,
+        values: &[FieldValue<'_>],
+        weight: f64,
+        reading: impl Fn(&DetectorPlan) -> Option<Reading<'v>>,
+    ) {
+        let bucket = bucket_at(&mut self.open, &mut self.scratch.spare, plan, bucket_s);
         let may_grow = self.memory.may_grow();
         let Scratch { record, text, influencers, loose, .. } = &mut self.scratch;
         let category = self.categories.categorize(plan, values);
@@ -167,10 +193,9 @@ impl Pipeline {
         if !plan.influencers.is_empty() {
             bucket.influencer_values(plan, values, record, text, influencers);
         }
-        let since_start_s = time_ms as f64 / 1000.0 - bucket_s as f64;
         let number = bucket_s.div_euclid(plan.span_s);
         for (state, detector) in self.detectors.iter_mut().zip(&plan.detectors) {
-            let Some(value) = Reading::of(detector, values, since_start_s) else { continue };
+            let Some(value) = reading(detector) else { continue };
             let columns = &mut self.columns;
             let split = (
                 detector.split_id(detector.partition, columns, record, may_grow),
@@ -189,37 +214,11 @@ impl Pipeline {
             if state.places_taken() > known {
                 self.memory.grow(state.entity_bytes(detector) + NAME_ROUGHLY, plan.limit_bytes);
             }
-            let number = match value {
-                Reading::Nothing => {
-                    gather.moments[slot].count(weight);
-                    None
-                }
-                Reading::Number(number) => {
-                    gather.moments[slot].add(number, weight);
-                    if let Some(extra) = gather.extra_mut(slot) {
-                        extra.add_number(number);
-                    }
-                    Some(number)
-                }
-                Reading::Text(value) => {
-                    gather.moments[slot].count(weight);
-                    if let (Some(text), Some(extra)) = (text_of(value, text), gather.extra_mut(slot)) {
-                        extra.add_text(text);
-                    }
-                    None
-                }
-                Reading::Position(latitude, longitude) => {
-                    gather.moments[slot].count(weight);
-                    if let Some(extra) = gather.extra_mut(slot) {
-                        extra.add_point(latitude, longitude);
-                    }
-                    None
-                }
-            };
+            let part = gather.add(slot, value, weight, text);
             if !detector.loose_influencers.is_empty() {
                 loose.clear();
                 loose.extend(detector.loose_influencers.iter().map(|at| influencers[*at]));
-                gather.influence(slot, loose, number, weight);
+                gather.influence(slot, loose, &part);
             }
         }
     }
@@ -231,6 +230,24 @@ impl Pipeline {
         counts.missing_field_count += missing;
         counts.processed_field_count += values.len() as u64 - missing;
         let earliest = counts.earliest_record_timestamp.map_or(time_ms, |earliest| earliest.0.min(time_ms));
+        counts.earliest_record_timestamp = Some(TimestampMs(earliest));
+        counts.latest_record_timestamp = self.clock.latest_ms().map(TimestampMs);
+    }
+
+    /// Counts the records of a group as if they had come one after the other.
+    fn count_group(&mut self, group: &Group<'_>) {
+        let counts = &mut self.counts.0;
+        counts.processed_record_count += group.records;
+        for value in group.values {
+            let found = match value {
+                GroupValue::Same(FieldValue::Missing) => 0,
+                GroupValue::Same(_) => group.records,
+                GroupValue::Numbers(numbers) => numbers.count.min(group.records),
+            };
+            counts.processed_field_count += found;
+            counts.missing_field_count += group.records - found;
+        }
+        let earliest = counts.earliest_record_timestamp.map_or(group.first_ms, |ms| ms.0.min(group.first_ms));
         counts.earliest_record_timestamp = Some(TimestampMs(earliest));
         counts.latest_record_timestamp = self.clock.latest_ms().map(TimestampMs);
     }

@@ -2,6 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::Numbers;
+
 /// Values beyond this are cut off, so that sums of squares stay finite.
 const LARGEST: f64 = 1e150;
 
@@ -52,6 +54,21 @@ impl Moments {
         self.max = self.max.max(value);
     }
 
+    /// Adds values of which only the sums are known; the spread is lost. The mean is the weighted one of both parts (Chan,
+    /// Golub and LeVeque 1979, eq. 2.1a), which for the first part is its own.
+    pub(crate) fn add_many(&mut self, values: &Numbers) {
+        if values.count == 0 {
+            return;
+        }
+        let (count, sum) = (values.count as f64, values.sum.clamp(-LARGEST, LARGEST));
+        self.records += count;
+        self.weight += count;
+        self.sum += sum;
+        self.mean += (sum - count * self.mean) / self.weight;
+        self.min = self.min.min(values.min.clamp(-LARGEST, LARGEST));
+        self.max = self.max.max(values.max.clamp(-LARGEST, LARGEST));
+    }
+
     /// Population variance; 0 for one value.
     pub(crate) fn variance(&self) -> f64 {
         if self.weight > 0.0 { (self.squares / self.weight).clamp(0.0, f64::MAX) } else { 0.0 }
@@ -70,6 +87,20 @@ mod tests {
         }
         assert_eq!((m.mean, m.sum, m.min, m.max), (5.0, 40.0, 2.0, 9.0));
         assert!((m.variance() - 4.0).abs() < 1e-12);
+    }
+
+    #[test]
+    fn sums_of_parts_are_those_of_the_values() {
+        let (mut parts, mut whole) = (Moments::default(), Moments::default());
+        for part in [[2.0, 4.0, 4.5], [-5.0, 7.0, 9.0]] {
+            part.iter().for_each(|v| whole.add(*v, 1.0));
+            let (min, max) = part.iter().fold((f64::MAX, f64::MIN), |(l, h), v| (l.min(*v), h.max(*v)));
+            parts.add_many(&Numbers { count: 3, sum: part.iter().sum(), min, max });
+        }
+        parts.add_many(&Numbers { count: 0, sum: 0.0, min: 0.0, max: 0.0 });
+        assert_eq!((parts.sum, parts.weight, parts.records), (whole.sum, whole.weight, whole.records));
+        assert_eq!((parts.min, parts.max), (-5.0, 9.0));
+        assert!((parts.mean - whole.mean).abs() < 1e-12);
     }
 
     #[test]

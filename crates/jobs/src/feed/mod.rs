@@ -5,6 +5,8 @@
 //! | `running` | what the rest of the service sees of a running datafeed |
 //! | `run` | the task: history, real time, stopping |
 //! | `source` | reading documents or aggregations through the store |
+//! | `push_down` | when the store puts documents together, and how that is read |
+//! | `groups` | the aggregation for that, and its answer |
 //! | `rows` | from the answer to an aggregation to rows |
 //! | `aggregation` | which aggregations can be read |
 //! | `computed` | the form of fields that the store computes |
@@ -14,7 +16,9 @@
 mod aggregation;
 mod computed;
 mod delayed;
+mod groups;
 mod preview;
+mod push_down;
 mod rows;
 mod run;
 mod running;

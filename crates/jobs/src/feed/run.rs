@@ -9,6 +9,7 @@ use types::Job;
 use types::datafeed::{Datafeed, histogram_interval_ms};
 
 use super::delayed::DelayedData;
+use super::push_down::PushDown;
 use super::rows::page;
 use super::running::{FeedTimes, RunningFeed, StopMode};
 use super::source::Source;
@@ -20,13 +21,13 @@ use crate::{Error, Result};
 
 /// Searches in a row without data after which that is told.
 const SILENT_SEARCHES: u32 = 10;
-const ROWS_PER_BATCH: usize = 10_000;
+pub(super) const ROWS_PER_BATCH: usize = 10_000;
 const DELAY_FIRST_MS: u64 = 500;
 const DELAY_MAX_MS: u64 = 60_000;
 
 /// Why reading came to an end.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Pass {
+pub(super) enum Pass {
     /// Everything was read.
     Complete,
     /// It was asked to stop.
@@ -36,14 +37,16 @@ enum Pass {
 pub(super) struct FeedRun {
     pub(super) jobs: Jobs,
     pub(super) job: Job,
-    handle: Arc<OpenJob>,
-    running: Arc<RunningFeed>,
+    pub(super) handle: Arc<OpenJob>,
+    pub(super) running: Arc<RunningFeed>,
     pub(super) source: Source,
+    pub(super) push_down: Option<PushDown>,
     /// First millisecond that was asked for.
     pub(super) start_ms: i64,
     end_ms: Option<i64>,
-    position: FeedPosition,
-    rows: u64,
+    pub(super) position: FeedPosition,
+    /// Documents, or rows of aggregations.
+    pub(super) rows: u64,
     empty_searches: u32,
     pub(super) delayed: DelayedData,
     /// Buckets that the job had closed when it was last asked.
@@ -132,6 +135,7 @@ impl Jobs {
         position: FeedPosition,
     ) {
         let page_size = self.inner.options.scan_page_size;
+        let push_down = PushDown::new(&feed, &job).filter(|_| self.inner.options.push_down);
         let source = Source::new(Arc::clone(&self.inner.store), feed, &job, handle.fields(), page_size);
         let buckets = handle.live().counts.bucket_count;
         let run = FeedRun {
@@ -140,6 +144,7 @@ impl Jobs {
             handle,
             running,
             source,
+            push_down,
             start_ms: task.start_ms,
             end_ms: task.end_ms,
             position,
@@ -329,6 +334,11 @@ impl FeedRun {
     async fn read_until(&mut self, until_ms: i64) -> Result<Pass> {
         while self.position.ms < until_ms {
             let start_ms = self.position.ms.max(self.start_ms);
+            match self.read_grouped(start_ms, until_ms).await? {
+                Some(Pass::Stopped) => return Ok(Pass::Stopped),
+                Some(Pass::Complete) => continue,
+                None => {}
+            }
             let Some(first_ms) = self.first_data(start_ms, until_ms).await? else {
                 self.arrived(until_ms).await?;
                 break;
@@ -337,6 +347,7 @@ impl FeedRun {
                 // Pieces begin at multiples of their length, so that they never cut a bucket of a histogram in two.
                 first_ms.div_euclid(chunk).saturating_add(1).saturating_mul(chunk).min(until_ms)
             });
+            let end_ms = self.push_down.as_ref().map_or(end_ms, |p| p.documents_until(self.position, end_ms));
             self.running.reads(start_ms, end_ms);
             let read = if self.source.is_aggregated() {
                 self.read_rows(start_ms, end_ms).await?
@@ -359,12 +370,12 @@ impl FeedRun {
         self.source.first_time(start_ms, until_ms).await
     }
 
-    async fn arrived(&mut self, ms: i64) -> Result<()> {
+    pub(super) async fn arrived(&mut self, ms: i64) -> Result<()> {
         self.position = FeedPosition { ms, seen: 0 };
         self.handle.send(Command::FedUntil { position_ms: ms }).await
     }
 
-    async fn read_documents(&mut self, start_ms: i64, end_ms: i64) -> Result<Pass> {
+    pub(super) async fn read_documents(&mut self, start_ms: i64, end_ms: i64) -> Result<Pass> {
         let mut skip = if self.position.ms >= start_ms { self.position.seen } else { 0 };
         let skip_ms = self.position.ms;
         let mut began = Instant::now();

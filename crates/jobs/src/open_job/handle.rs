@@ -10,6 +10,7 @@ use types::stats::{DataCounts, ModelSizeStats, TimingStats};
 use types::{Job, TimestampMs};
 
 use super::checkpoint::FeedPosition;
+use super::groups::FedGroup;
 use crate::ingest::Piece;
 use crate::{Error, Result};
 
@@ -94,6 +95,11 @@ pub(crate) enum Command {
     },
     /// Rows of the datafeed.
     Feed(FeedBatch),
+    /// Documents of whole buckets before a time, put together by the store.
+    FeedGroups {
+        groups: Vec<FedGroup>,
+        until_ms: i64,
+    },
     /// The datafeed has ended and will not begin again by itself.
     FeedEnded,
     /// Everything before this time was fed.

@@ -4,6 +4,7 @@
 //! | --- | --- |
 //! | `handle` | what the rest of the service sees of an open job |
 //! | `task` | the loop that takes commands |
+//! | `groups` | documents that the store has put together |
 //! | `worker` | the analysis and what belongs to it, on a thread for computing |
 //! | `documents` | from what was found to what is written |
 //! | `writer` | writing results while the analysis goes on, again when the store is away |
@@ -16,6 +17,7 @@
 mod checkpoint;
 mod data_log;
 mod documents;
+mod groups;
 mod handle;
 mod opening;
 mod restoring;
@@ -26,6 +28,7 @@ mod writer;
 
 pub(crate) use checkpoint::{Checkpoints, FeedPosition, Pointer, StateRef};
 pub(crate) use data_log::DataLog;
+pub(crate) use groups::{FedGroup, FedValue};
 pub use handle::State;
 pub(crate) use handle::{Command, FeedBatch, FlushRequest, ForecastBasis, OpenJob};
 pub(crate) use opening::{Opening, RESULT_TYPES_FINAL};

@@ -85,6 +85,7 @@ impl Task {
                 let _ = reply.send(Ok(()));
             }
             Command::Feed(batch) => self.feed(batch).await?,
+            Command::FeedGroups { groups, until_ms } => self.feed_groups(groups, until_ms).await?,
             Command::FedUntil { position_ms } => {
                 let position = FeedPosition { ms: position_ms, seen: 0 };
                 self.work(move |worker| worker.feed_position = Some(position)).await?;

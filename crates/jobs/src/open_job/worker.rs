@@ -17,8 +17,8 @@ use crate::ingest::InputCounts;
 use crate::notifications::Level;
 
 /// What a time and a number count for in `input_bytes` when they come from a datafeed, which has no text of them.
-const TIME_BYTES: u64 = 13;
-const NUMBER_BYTES: usize = 8;
+pub(super) const TIME_BYTES: u64 = 13;
+pub(super) const NUMBER_BYTES: usize = 8;
 
 /// An analysis with its counts and the documents that it has yet to write.
 pub(super) struct Worker {
@@ -41,7 +41,7 @@ pub(super) struct Worker {
     pub(super) data_seq: u64,
     /// Records since the last checkpoint.
     pub(super) records_since: u64,
-    output: Output,
+    pub(super) output: Output,
     index: String,
     bucket_began: Instant,
 }
@@ -226,7 +226,7 @@ impl Worker {
     }
 
     /// Turns output into documents, with the time that its buckets took.
-    fn collect(&mut self) {
+    pub(super) fn collect(&mut self) {
         if self.output.is_empty() {
             return;
         }

@@ -8,6 +8,7 @@ mod dropped;
 mod imported;
 mod lifecycle;
 mod maintenance;
+mod push_down;
 mod restart;
 mod rig;
 mod snapshot_upgrades;

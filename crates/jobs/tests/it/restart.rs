@@ -11,9 +11,9 @@ use types::TimestampMs;
 
 use crate::rig::*;
 
-fn options() -> Options {
+fn options(push_down: bool) -> Options {
     // Small numbers, so that there are many points at which it can be killed.
-    Options { checkpoint_records: 90, write_batch: 7, scan_page_size: 64, ..Options::default() }
+    Options { checkpoint_records: 90, write_batch: 7, scan_page_size: 64, push_down, ..Options::default() }
 }
 
 fn runtime() -> Runtime {
@@ -37,24 +37,24 @@ async fn outcome(jobs: &Jobs) -> Outcome {
     (results(jobs.store(), "j").await, counts(jobs, "j").await)
 }
 
-fn undisturbed() -> Outcome {
+fn undisturbed(push_down: bool) -> Outcome {
     let runtime = runtime();
     runtime.block_on(async {
         let store = store().await;
         index_documents(&store, &documents(30)).await;
-        let jobs = service_over(store, options()).await;
+        let jobs = service_over(store, options(push_down)).await;
         start_feed(&jobs).await;
         outcome(&jobs).await
     })
 }
 
 /// Runs until `writes` writes were made, kills the service, starts it again on what is there; `None` when it ended before.
-fn killed_after(writes: i64) -> Option<Outcome> {
+fn killed_after(writes: i64, push_down: bool) -> Option<Outcome> {
     let first = runtime();
     let (store, fallen) = first.block_on(async {
         let store: Arc<dyn Store> = store().await;
         index_documents(&store, &documents(30)).await;
-        let jobs = service_over(Arc::clone(&store), options()).await;
+        let jobs = service_over(Arc::clone(&store), options(push_down)).await;
         start_feed(&jobs).await;
         (store, jobs)
     });
@@ -68,7 +68,7 @@ fn killed_after(writes: i64) -> Option<Outcome> {
         tokio::select! {
             () = faulty.fallen() => true,
             () = async {
-                let jobs = Jobs::start(port, clock, options()).await.unwrap();
+                let jobs = Jobs::start(port, clock, options(push_down)).await.unwrap();
                 until_closed(&jobs, "j").await;
             } => false,
         }
@@ -79,18 +79,27 @@ fn killed_after(writes: i64) -> Option<Outcome> {
     }
     let third = runtime();
     Some(third.block_on(async {
-        let jobs = service_over(store, options()).await;
+        let jobs = service_over(store, options(push_down)).await;
         outcome(&jobs).await
     }))
 }
 
 #[test]
 fn results_are_the_same_wherever_it_was_killed() {
-    let expected = undisturbed();
+    killed_everywhere(false, 7);
+}
+
+#[test]
+fn results_of_groups_are_the_same_wherever_it_was_killed() {
+    killed_everywhere(true, 11);
+}
+
+fn killed_everywhere(push_down: bool, step: usize) {
+    let expected = undisturbed(push_down);
     assert!(expected.0.iter().filter(|(id, _)| id.starts_with("j_bucket_1")).count() >= 30);
     let mut killed = 0;
-    for writes in (0..120).step_by(7) {
-        let Some(found) = killed_after(writes) else { continue };
+    for writes in (0..120).step_by(step) {
+        let Some(found) = killed_after(writes, push_down) else { continue };
         killed += 1;
         assert_eq!(found.1, expected.1, "counts after {writes} writes");
         assert_eq!(found.0, expected.0, "results after {writes} writes");
@@ -103,7 +112,7 @@ fn acknowledged_records_survive() {
     let first = runtime();
     let store = first.block_on(async {
         let store = store().await;
-        let jobs = service_over(Arc::clone(&store), options()).await;
+        let jobs = service_over(Arc::clone(&store), options(false)).await;
         put_job(&jobs, "j").await;
         jobs.open_job("j").await.unwrap();
         for part in documents(20).chunks(37) {
@@ -115,7 +124,7 @@ fn acknowledged_records_survive() {
     drop(first);
     let (again, straight) = (runtime(), runtime());
     let found = again.block_on(async {
-        let jobs = service_over(store, options()).await;
+        let jobs = service_over(store, options(false)).await;
         jobs.close_jobs("j", jobs::CloseJob::default()).await.unwrap();
         outcome(&jobs).await
     });
@@ -136,12 +145,12 @@ fn acknowledged_records_survive() {
 async fn a_store_that_is_away_for_a_while_costs_nothing_but_time() {
     let store = store().await;
     index_documents(&store, &documents(30)).await;
-    let jobs = service_over(Arc::clone(&store), options()).await;
+    let jobs = service_over(Arc::clone(&store), options(false)).await;
     put_job(&jobs, "j").await;
     jobs.open_job("j").await.unwrap();
     jobs.shutdown().await;
     let faulty = Arc::new(FaultyStore::new(Arc::clone(&store), 4, Fault::Away(3)));
-    let jobs = service_over(faulty, options()).await;
+    let jobs = service_over(faulty, options(false)).await;
     let counts = jobs.post_data("j", &ndjson(&documents(20))).await.unwrap();
     assert_eq!(counts.processed_record_count, 400);
     jobs.close_jobs("j", jobs::CloseJob::default()).await.unwrap();
