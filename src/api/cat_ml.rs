@@ -14,7 +14,7 @@ use crate::app::App;
 /// A column, and where in the statistics its value is.
 type Place = (Column, &'static str);
 
-/// Numbers stand to the left here, unlike in other tables.
+/// Numbers stand to the left and states to the right here, unlike in other tables.
 const fn number(name: &'static str, aliases: &'static str, pointer: &'static str) -> Place {
     text(name, aliases, pointer)
 }
@@ -25,7 +25,7 @@ const fn text(name: &'static str, aliases: &'static str, pointer: &'static str) 
 
 const JOBS: &[Place] = &[
     (Column::text("id", ""), "/job_id"),
-    (Column::text("state", "s"), "/state"),
+    (Column::text("state", "s").to_the_right(), "/state"),
     text("opened_time", "ot", "/open_time"),
     text("assignment_explanation", "ae", "/assignment_explanation"),
     (Column::text("data.processed_records", "dpr"), "/data_counts/processed_record_count"),
@@ -92,7 +92,7 @@ const JOBS: &[Place] = &[
 
 const DATAFEEDS: &[Place] = &[
     (Column::text("id", ""), "/datafeed_id"),
-    (Column::text("state", "s"), "/state"),
+    (Column::text("state", "s").to_the_right(), "/state"),
     text("assignment_explanation", "ae", "/assignment_explanation"),
     (Column::text("buckets.count", "bc"), "/timing_stats/bucket_count"),
     (Column::text("search.count", "sc"), "/timing_stats/search_count"),

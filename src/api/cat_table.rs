@@ -38,6 +38,11 @@ impl Column {
         Self { name, aliases, is_number: true, is_default: true }
     }
 
+    /// The same column, aligned to the right.
+    pub(super) const fn to_the_right(self) -> Self {
+        Self { is_number: true, ..self }
+    }
+
     /// The same column, shown only when asked for.
     pub(super) const fn hidden(self) -> Self {
         Self { is_default: false, ..self }

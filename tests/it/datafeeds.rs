@@ -70,7 +70,7 @@ POST /_ml/datafeeds/f/_start?start=0&end=now
 POST /_ml/datafeeds/f/_stop
   200 {"stopped":true}
 GET /_cat/ml/datafeeds?v&h=id,state
-  200 id state
+  200 id   state
 f  stopped
 GET /_ml/anomaly_detectors/j/_stats?filter_path=jobs.data_counts.processed_record_count
   200 {"jobs":[{"data_counts":{"processed_record_count":1200}}]}

@@ -71,7 +71,7 @@ POST /_ml/anomaly_detectors/j/_flush
 POST /_ml/anomaly_detectors/j/_update
   200 {"job_id":"j","job_type":"anomaly_detector","job_version":"8.19.0","groups":["g"],"description":"d","create_time":1767225600000,"analysis_config":{"bucket_span":"1h","detectors":[{"detector_description":"mean(v) partitionfield=host","function":"mean","field_name":"v","partition_field_name":"host","detector_index":0}],"influencers":["host"],"model_prune_window":"30d"},"analysis_limits":{"model_memory_limit":"1024mb","categorization_examples_limit":4},"data_description":{"time_field":"time","time_format":"epoch_ms"},"model_snapshot_retention_days":10,"daily_model_snapshot_retention_after_days":1,"results_index_name":"shared","allow_lazy_open":false}
 GET /_cat/ml/anomaly_detectors/g?v&h=id,state,dpr,bc
-  200 id state  dpr bc
+  200 id  state dpr bc
 j  opened 24  1
 POST /_ml/anomaly_detectors/j/_close?timeout=1m
   200 {"closed":true}
