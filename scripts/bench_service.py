@@ -5,7 +5,8 @@ The documents are {@timestamp, host (1,000), status, value, message}, one each 8
 on disk before it is acknowledged. CPU is that of the processes of the service and, with a server, of that, from /proc.
 Usage: bench_service.py BINARY [SERVER]: without a server on the embedded store, with one (opensearch3, elasticsearch, ...: see
 tests/live/server/start.sh) the documents pass through the service to that server, and the datafeed reads them there.
-BENCH_DOCUMENTS: how many (default 1000000).
+BENCH_DOCUMENTS: how many (default 1000000); BENCH_HOSTS: in so many series (default 1000). AUSPEX_STORE_PUSH_DOWN=true|false
+reaches the service.
 """
 import http.client
 import json
@@ -18,6 +19,7 @@ import tempfile
 import time
 
 DOCUMENTS = int(os.environ.get("BENCH_DOCUMENTS", 1_000_000))
+HOSTS = int(os.environ.get("BENCH_HOSTS", 1000))
 SERVERS = pathlib.Path(__file__).parent.parent / "tests" / "live" / "server"
 BULK = 5_000
 START_MS = 1_750_000_000_000 // 900_000 * 900_000
@@ -86,7 +88,7 @@ def bulks():
     for n in range(DOCUMENTS):
         lines.append('{"create":{}}')
         lines.append(
-            f'{{"@timestamp":{START_MS + n * STEP_MS},"host":"host-{n * 7919 % 1000:04}","status":{200 + n % 5},'
+            f'{{"@timestamp":{START_MS + n * STEP_MS},"host":"host-{n * 7919 % HOSTS:04}","status":{200 + n % 5},'
             f'"value":{50 + n * 31 % 1000 / 100},"message":"request {n} served from cache in {n % 97} ms by worker {n % 16}"}}'
         )
         if len(lines) == 2 * BULK:

@@ -58,6 +58,10 @@ pub(crate) async fn agrees_with_the_embedded_store(server: &Server) {
         "  {compared} random requests, {refused} refused by both, {} differences",
         differences.len()
     ));
+    assert!(
+        refused * 10 < compared,
+        "{refused} of {compared} requests were refused by both: too few are compared"
+    );
     let mut kinds = std::collections::BTreeMap::new();
     for different in &differences {
         // The same place under other names is the same difference.

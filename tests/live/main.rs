@@ -9,12 +9,14 @@
 //! | `door.rs` | clients' requests through the service's port |
 //! | `demos.rs` | the demos, document for document as on the embedded store |
 //! | `differential.rs`, `random_requests.rs` | the embedded store against the server, on random requests |
+//! | `across.rs` | a datafeed over another cluster |
 //! | `push_down.rs` | documents put together by the server, against document by document |
 //! | `tls.rs` | a server behind TLS |
 //! | `kill.rs` | the service or the cluster is killed in the middle of a run |
 
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
+mod across;
 #[macro_use]
 #[path = "../../crates/store/tests/it/contract.rs"]
 mod contract;

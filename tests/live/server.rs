@@ -2,6 +2,7 @@
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::sync::atomic::{AtomicU32, Ordering};
 
 use serde_json::Value;
 
@@ -13,7 +14,13 @@ pub(crate) struct Server {
     port: u16,
     folder: PathBuf,
     process: i32,
+    /// Is a test over when it is dropped?
+    is_counted: bool,
 }
+
+/// Tests that came to their end, and those that were skipped.
+static PASSED: AtomicU32 = AtomicU32::new(0);
+static SKIPPED: AtomicU32 = AtomicU32::new(0);
 
 /// Words of `start.sh` that say that something is not installed here, and not that a server is broken.
 const NOT_HERE: [&str; 4] = ["no Java", "mvn is not installed", "Maven could not fetch", "a JDK (javac"];
@@ -28,7 +35,8 @@ impl Server {
         let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
         let port = listener.local_addr().unwrap().port();
         drop(listener);
-        let mut server = Self { kind, url: format!("http://127.0.0.1:{port}"), port, folder, process: 0 };
+        let url = format!("http://127.0.0.1:{port}");
+        let mut server = Self { kind, url, port, folder, process: 0, is_counted: false };
         server.launch()?;
         Ok(server)
     }
@@ -107,6 +115,10 @@ impl Drop for Server {
             let _ = Command::new("kill").args(["-9", &self.process.to_string()]).status();
         }
         let _ = std::fs::remove_dir_all(&self.folder);
+        if self.is_counted && !std::thread::panicking() {
+            PASSED.fetch_add(1, Ordering::Relaxed);
+            tell_counts();
+        }
     }
 }
 
@@ -119,10 +131,32 @@ pub(crate) fn say(text: &str) {
 /// Starts a server, or says why the test is skipped.
 pub(crate) fn start_or_skip(kind: &'static str) -> Option<Server> {
     match Server::start(kind) {
-        Ok(server) => Some(server),
+        Ok(mut server) => {
+            server.is_counted = true;
+            Some(server)
+        }
         Err(reason) => {
-            say(&format!("live: {kind} is skipped: {reason}"));
+            skipped(kind, &reason);
             None
         }
     }
+}
+
+/// Counts and tells something that cannot be tried here. With `LIVE_REQUIRED=1` it is a failure, unless jars could not be
+/// fetched.
+pub(crate) fn skipped(what: &str, reason: &str) {
+    say(&format!("live: {what} is skipped: {reason}"));
+    SKIPPED.fetch_add(1, Ordering::Relaxed);
+    tell_counts();
+    let is_required = std::env::var("LIVE_REQUIRED").is_ok_and(|value| value == "1");
+    assert!(
+        !is_required || reason.contains("Maven could not fetch"),
+        "{what} must not be skipped with LIVE_REQUIRED=1: {reason}"
+    );
+}
+
+/// The last one is that of all.
+fn tell_counts() {
+    let (passed, skipped) = (PASSED.load(Ordering::Relaxed), SKIPPED.load(Ordering::Relaxed));
+    say(&format!("live: {passed} passed, {skipped} skipped so far"));
 }

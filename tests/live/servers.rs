@@ -8,7 +8,7 @@ use tokio::sync::Mutex;
 use types::time::SystemClock;
 
 use crate::server::{Server, say, start_or_skip};
-use crate::{demos, differential, door, kill, push_down, tls};
+use crate::{across, demos, differential, door, kill, push_down, tls};
 
 /// One server at a time: they need much memory, and the machine has two cores.
 static ONE_AT_A_TIME: Mutex<()> = Mutex::const_new(());
@@ -54,7 +54,7 @@ async fn opensearch_2() {
     let Some(server) = start_or_skip("opensearch") else { return };
     keeps_the_contract(&server).await;
     door::is_open(&server).await;
-    push_down::gives_the_same(&server, true).await;
+    push_down::gives_the_same(&server).await;
 }
 
 #[tokio::test]
@@ -63,7 +63,8 @@ async fn opensearch_3() {
     let Some(server) = start_or_skip("opensearch3") else { return };
     keeps_the_contract(&server).await;
     door::is_open(&server).await;
-    push_down::gives_the_same(&server, true).await;
+    push_down::gives_the_same(&server).await;
+    across::clusters_are_read(&server, "opensearch3").await;
 }
 
 #[tokio::test]
@@ -86,7 +87,8 @@ async fn elasticsearch_7() {
     let Some(server) = start_or_skip("elasticsearch") else { return };
     keeps_the_contract(&server).await;
     door::is_open(&server).await;
-    push_down::gives_the_same(&server, true).await;
+    push_down::gives_the_same(&server).await;
+    across::clusters_are_read(&server, "elasticsearch").await;
     server.wipe().await;
     differential::agrees_with_the_embedded_store(&server).await;
 }
@@ -111,7 +113,7 @@ async fn elasticsearch_8() {
     let Some(server) = start_or_skip("elasticsearch8") else { return };
     keeps_the_contract(&server).await;
     door::is_open(&server).await;
-    push_down::gives_the_same(&server, false).await;
+    push_down::gives_the_same(&server).await;
     tls::is_spoken(&server).await;
 }
 
@@ -121,5 +123,5 @@ async fn elasticsearch_9() {
     let Some(server) = start_or_skip("elasticsearch9") else { return };
     keeps_the_contract(&server).await;
     door::is_open(&server).await;
-    push_down::gives_the_same(&server, false).await;
+    push_down::gives_the_same(&server).await;
 }

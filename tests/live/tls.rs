@@ -7,7 +7,7 @@ use std::process::{Child, Command, Stdio};
 use serde_json::json;
 use store::ClusterConfig;
 
-use crate::server::{Server, say};
+use crate::server::{Server, say, skipped};
 use crate::servers::try_open;
 use crate::service::Service;
 
@@ -39,14 +39,14 @@ fn certificates(folder: &Path) -> bool {
 pub(crate) async fn is_spoken(server: &Server) {
     let folder = tempfile::tempdir().unwrap();
     if !certificates(folder.path()) {
-        return say("  TLS is skipped: there is no openssl");
+        return skipped("TLS", "there is no openssl");
     }
     let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/live/server/tls_proxy.py");
     let port = server.url.rsplit(':').next().unwrap();
     let mut command = Command::new("python3");
     command.arg(script).args(["leaf.pem", "leaf.key", port]).current_dir(folder.path());
     let Ok(mut child) = command.stdout(Stdio::piped()).spawn() else {
-        return say("  TLS is skipped: there is no python3");
+        return skipped("TLS", "there is no python3");
     };
     let mut line = String::new();
     BufReader::new(child.stdout.take().unwrap()).read_line(&mut line).unwrap();

@@ -117,6 +117,8 @@ async fn start(args: &Args, folder: &Folder) -> Result<(App, String), CliError> 
         listen: Some(wanted),
         data: Some(folder.path.clone()),
         store: args.store.as_deref().map(Secret::new),
+        // Its documents are the same on every store, to the last digit.
+        store_push_down: Some(false),
         log: Some("error".to_owned()),
         ..Settings::default()
     };
