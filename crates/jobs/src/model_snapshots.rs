@@ -151,6 +151,7 @@ impl Jobs {
         let prefix = format!("{job_id}_model_state_{}", snapshot.snapshot_id);
         let state = StateRef { prefix, chunks: snapshot.snapshot_doc_count, bytes: 0 };
         self.inner.checkpoints.delete_chunks(&state).await;
+        self.inner.checkpoints.delete_chunks_elsewhere(&state).await;
         let message = match &snapshot.description {
             Some(description) => {
                 format!("Model snapshot [{}] with description '{description}' deleted", snapshot.snapshot_id)

@@ -32,6 +32,9 @@ pub struct DatafeedBody {
     pub max_empty_searches: Option<i64>,
     /// Accepted, never stored: secrets do not belong in a configuration.
     pub headers: Option<Value>,
+    /// Accepted, never stored: indices had types once.
+    #[serde(skip_serializing)]
+    pub types: Option<Value>,
 }
 
 fn one_or_many<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<Option<Vec<String>>, D::Error> {

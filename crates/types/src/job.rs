@@ -148,6 +148,7 @@ pub struct JobBody {
     pub data_description: Option<DataDescription>,
     /// Checked by the datafeed's own rules.
     pub datafeed_config: Option<Value>,
+    #[serde(alias = "model_debug_config")]
     pub model_plot_config: Option<ModelPlotConfig>,
     /// An older name of `model_plot_config`, taken by validation.
     pub model_plot: Option<ModelPlotConfig>,

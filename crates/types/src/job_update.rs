@@ -16,6 +16,7 @@ pub struct JobUpdate {
     pub description: Option<String>,
     pub groups: Option<Vec<String>>,
     pub detectors: Option<Vec<DetectorUpdate>>,
+    #[serde(alias = "model_debug_config")]
     pub model_plot_config: Option<ModelPlotConfig>,
     pub analysis_limits: Option<AnalysisLimits>,
     pub renormalization_window_days: Option<i64>,

@@ -20,6 +20,9 @@ use crate::{Error, Result, base64};
 /// Bytes of state in one document.
 const CHUNK_BYTES: usize = 4 * 1024 * 1024;
 
+/// Chunks of one state that are looked for in other indices: as many as one query may name.
+const CHUNKS_MAX: u64 = 10_000;
+
 /// Where a saved state lies.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct StateRef {
@@ -231,6 +234,19 @@ impl Checkpoints {
             .map(|chunk| BulkOp::delete(indices::STATE_WRITE, format!("{}#{chunk}", state.prefix)))
             .collect();
         if let Err(error) = self.store.bulk(ops).await {
+            tracing::warn!(prefix = state.prefix, %error, "an old state could not be removed");
+        }
+    }
+
+    /// Removes chunks of a state that older versions, or an import, have put into other indices than the present one.
+    pub(crate) async fn delete_chunks_elsewhere(&self, state: &StateRef) {
+        let ids: Vec<String> =
+            (1..=state.chunks.min(CHUNKS_MAX)).map(|chunk| format!("{}#{chunk}", state.prefix)).collect();
+        if ids.is_empty() {
+            return;
+        }
+        let query = serde_json::json!({ "ids": { "values": ids } });
+        if let Err(error) = self.store.delete_by_query(indices::STATE_PATTERN, &query).await {
             tracing::warn!(prefix = state.prefix, %error, "an old state could not be removed");
         }
     }
