@@ -9,6 +9,7 @@
 //! | `door.rs` | clients' requests through the service's port |
 //! | `demos.rs` | the demos, document for document as on the embedded store |
 //! | `differential.rs`, `random_requests.rs` | the embedded store against the server, on random requests |
+//! | `computed.rs` | fields that the server computes for a datafeed |
 //! | `across.rs` | a datafeed over another cluster |
 //! | `push_down.rs` | documents put together by the server, against document by document |
 //! | `tls.rs` | a server behind TLS |
@@ -17,6 +18,7 @@
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
 mod across;
+mod computed;
 #[macro_use]
 #[path = "../../crates/store/tests/it/contract.rs"]
 mod contract;

@@ -8,7 +8,7 @@ use tokio::sync::Mutex;
 use types::time::SystemClock;
 
 use crate::server::{Server, say, start_or_skip};
-use crate::{across, demos, differential, door, kill, push_down, tls};
+use crate::{across, computed, demos, differential, door, kill, push_down, tls};
 
 /// One server at a time: they need much memory, and the machine has two cores.
 static ONE_AT_A_TIME: Mutex<()> = Mutex::const_new(());
@@ -55,6 +55,7 @@ async fn opensearch_2() {
     keeps_the_contract(&server).await;
     door::is_open(&server).await;
     push_down::gives_the_same(&server).await;
+    computed::fields_are_read(&server).await;
 }
 
 #[tokio::test]
@@ -64,6 +65,7 @@ async fn opensearch_3() {
     keeps_the_contract(&server).await;
     door::is_open(&server).await;
     push_down::gives_the_same(&server).await;
+    computed::fields_are_read(&server).await;
     across::clusters_are_read(&server, "opensearch3").await;
 }
 
@@ -88,6 +90,7 @@ async fn elasticsearch_7() {
     keeps_the_contract(&server).await;
     door::is_open(&server).await;
     push_down::gives_the_same(&server).await;
+    computed::fields_are_read(&server).await;
     across::clusters_are_read(&server, "elasticsearch").await;
     server.wipe().await;
     differential::agrees_with_the_embedded_store(&server).await;
@@ -114,6 +117,7 @@ async fn elasticsearch_8() {
     keeps_the_contract(&server).await;
     door::is_open(&server).await;
     push_down::gives_the_same(&server).await;
+    computed::fields_are_read(&server).await;
     tls::is_spoken(&server).await;
 }
 
@@ -124,4 +128,5 @@ async fn elasticsearch_9() {
     keeps_the_contract(&server).await;
     door::is_open(&server).await;
     push_down::gives_the_same(&server).await;
+    computed::fields_are_read(&server).await;
 }
