@@ -253,6 +253,7 @@ static SERVER: &[Operation] = &[
     op("GET", "/metrics", Nothing, Text),
     op("GET", "/api-specs", Nothing, Text),
     op("GET", "/api-specs/openapi.json", Nothing, Json("Object")),
+    op("GET", "/_cat", Nothing, Text),
     op("GET", "/_cat/ml/anomaly_detectors", Nothing, Table),
     op("GET", "/_cat/ml/anomaly_detectors/{job_id}", Nothing, Table),
     op("GET", "/_cat/ml/datafeeds", Nothing, Table),
