@@ -42,14 +42,8 @@ impl Jobs {
             }
             return Err(Error::NotFound(format!("No forecast(s) [{expression}] exists for job [{job_id}]")));
         }
-        let under_way: Vec<&str> = wanted
-            .iter()
-            .filter(|stats| {
-                let over = matches!(stats.forecast_status, Status::Finished | Status::Failed);
-                !over || self.inner.forecasts.is_running(job_id, &stats.forecast_id)
-            })
-            .map(|stats| stats.forecast_id.as_str())
-            .collect();
+        let under_way: Vec<&str> =
+            wanted.iter().filter(|stats| !is_over(stats)).map(|stats| stats.forecast_id.as_str()).collect();
         if !under_way.is_empty() {
             return Err(Error::Conflict(format!(
                 "Forecast(s) [{}] for job [{job_id}] needs to be either FAILED or FINISHED to be deleted",
@@ -85,7 +79,7 @@ impl Jobs {
             .filter(|stats| {
                 stats.forecast_expiry_timestamp.is_some_and(|expiry| expiry.0 > 0 && expiry < now)
             })
-            .filter(|stats| !self.inner.forecasts.is_running(job_id, &stats.forecast_id))
+            .filter(|stats| is_over(stats) || !self.inner.forecasts.is_running(job_id, &stats.forecast_id))
             .map(|stats| stats.forecast_id)
             .collect())
     }
@@ -122,4 +116,10 @@ impl Jobs {
             })
             .collect())
     }
+}
+
+/// Is nothing written for it any more? Its end is the last that is written: whoever reads it may remove the forecast at once,
+/// also while the place that it had is not yet given back.
+fn is_over(stats: &RequestStats) -> bool {
+    matches!(stats.forecast_status, Status::Finished | Status::Failed)
 }
