@@ -13,5 +13,4 @@ mod restart;
 mod rig;
 mod snapshot_upgrades;
 mod snapshots;
-mod throughput;
 mod upgrade_mode;
