@@ -24,7 +24,7 @@ pub(crate) struct Args {
     /// Format of the records; told by the file's name when absent
     #[arg(long, value_enum)]
     format: Option<Format>,
-    /// Results, one JSON object a line, as the service stores them; `-` for standard output
+    /// Results, one JSON object a line, as the service first stores them, with the scores of the time; `-` for standard output
     #[arg(long, value_name = "OUT.ndjson", default_value = "-")]
     output: PathBuf,
     /// Threads that compute the series of a bucket; the results are the same for any number

@@ -21,6 +21,7 @@ mod overload;
 mod packaging;
 mod plan;
 mod process;
+mod renormalization;
 mod retention;
 mod scenarios;
 mod server;

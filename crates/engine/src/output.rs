@@ -24,7 +24,7 @@ pub struct Output {
     pub size_stats: Vec<ModelSizeStats>,
     /// Lasting changes that a model accepted.
     pub annotations: Vec<Annotation>,
-    /// New scores of results written before.
+    /// New scores of results written before, in the order in which they are to be written, after the results above.
     pub rescored: Vec<Rescored>,
 }
 
@@ -63,8 +63,10 @@ pub struct Rescored {
     pub doc_id: String,
     /// Its level.
     pub kind: RescoredKind,
-    /// 0–100.
+    /// 0–100, at most the initial score.
     pub score: f64,
+    /// Of a bucket: its influencers, all of them, with their scores as they are now. Empty for other results.
+    pub bucket_influencers: Vec<BucketInfluencer>,
 }
 
 impl Output {

@@ -6,7 +6,7 @@ use crate::Error;
 
 const MAGIC: &[u8; 8] = b"AUSPEXST";
 /// Raised whenever a serialised type changes its form.
-const VERSION: u32 = 5;
+const VERSION: u32 = 6;
 const HEADER_LENGTH: usize = 8 + 4 + 8 + 4;
 /// Speed matters more than size: level 1 already halves the state.
 const LEVEL: i32 = 1;
@@ -85,6 +85,6 @@ mod tests {
         let mut bytes = pack(&1u8);
         bytes[8] = 9;
         let error = unpack::<u8>(&bytes).unwrap_err().to_string();
-        assert_eq!(error, "the model state has format version 9, but this version reads 5");
+        assert_eq!(error, "the model state has format version 9, but this version reads 6");
     }
 }

@@ -205,6 +205,7 @@ impl Jobs {
             final_end_ms: if revert.delete_intervening_results { final_end } else { current.final_end_ms },
             feed_position: None,
             skip_to_ms: current.final_end_ms.filter(|_| !revert.delete_intervening_results),
+            restate: true,
             clean: true,
             written_at: now,
             ..current

@@ -12,7 +12,8 @@
 //! | [`validate`] | the rules that a job must keep, with the messages that clients see |
 //! | [`categorization`] | the analyzer of jobs that do not choose one |
 //! | [`datafeed`] | datafeed configuration |
-//! | [`results`] | bucket, record, influencer, model plot, category definition, with document ids |
+//! | [`results`] | bucket, record, influencer, model plot, category definition |
+//! | [`result_ids`] | the ids of their documents |
 //! | [`stats`] | data counts, model size, timing |
 //! | [`snapshot`] | model snapshots |
 //! | [`calendar`] | calendars, events, filters |
@@ -29,6 +30,7 @@ pub mod id;
 pub mod job;
 pub mod job_update;
 pub mod memory_estimate;
+pub mod result_ids;
 pub mod results;
 pub mod snapshot;
 pub mod stats;

@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
+use crate::result_ids::{ResultPlace, ValueId};
 use crate::{JobId, TimestampMs};
 
 /// Causes kept for a record of a population.
@@ -15,7 +16,7 @@ pub struct Bucket {
     pub job_id: JobId,
     /// Start of the bucket.
     pub timestamp: TimestampMs,
-    /// Current score, 0–100.
+    /// Current score, 0–100: the initial one, lowered by as much as the job has often had buckets as anomalous since.
     pub anomaly_score: f64,
     /// Length in seconds.
     pub bucket_span: i64,
@@ -164,35 +165,15 @@ pub struct Split {
 }
 
 impl Split {
-    /// `<hash>_<length>` of the values, as in document ids: opaque, but the same for the same values.
-    pub fn id_part(&self) -> String {
+    /// Of the by, over and partition values, for document ids.
+    pub fn value_id(&self) -> ValueId {
         let values = [&self.by_field_value, &self.over_field_value, &self.partition_field_value];
-        let mut hash = Fnv::default();
-        let mut length = 0;
-        for value in values {
-            let value = value.as_deref().unwrap_or("");
-            hash.add(value.as_bytes());
-            hash.add(&[0xff]);
-            length += value.len();
-        }
-        format!("{}_{length}", hash.0)
+        ValueId::of_each(&values.map(|value| value.as_deref().unwrap_or("")))
     }
-}
 
-/// FNV-1a, 64 bits: stable across versions and machines, which document ids need.
-struct Fnv(u64);
-
-impl Default for Fnv {
-    fn default() -> Self {
-        Self(0xcbf2_9ce4_8422_2325)
-    }
-}
-
-impl Fnv {
-    fn add(&mut self, bytes: &[u8]) {
-        for byte in bytes {
-            self.0 = (self.0 ^ u64::from(*byte)).wrapping_mul(0x100_0000_01b3);
-        }
+    /// The same as text.
+    pub fn id_part(&self) -> String {
+        self.value_id().to_string()
     }
 }
 
@@ -370,51 +351,40 @@ pub enum ResultType {
 impl Bucket {
     /// Id of its document.
     pub fn doc_id(&self) -> String {
-        format!("{}_bucket_{}_{}", self.job_id, self.timestamp, self.bucket_span)
+        place(&self.job_id, self.timestamp, self.bucket_span).bucket()
     }
 }
 
 impl BucketInfluencer {
     /// Id of its document.
     pub fn doc_id(&self) -> String {
-        format!(
-            "{}_bucket_influencer_{}_{}_{}",
-            self.job_id, self.timestamp, self.bucket_span, self.influencer_field_name
-        )
+        place(&self.job_id, self.timestamp, self.bucket_span).bucket_influencer(&self.influencer_field_name)
     }
 }
 
 impl Influencer {
     /// Id of its document.
     pub fn doc_id(&self) -> String {
-        let mut hash = Fnv::default();
-        hash.add(self.influencer_field_value.as_bytes());
-        format!(
-            "{}_influencer_{}_{}_{}_{}_{}",
-            self.job_id,
-            self.timestamp,
-            self.bucket_span,
-            self.influencer_field_name,
-            hash.0,
-            self.influencer_field_value.len()
-        )
+        let value = ValueId::of(&self.influencer_field_value);
+        place(&self.job_id, self.timestamp, self.bucket_span).influencer(&self.influencer_field_name, value)
     }
 }
 
 impl Record {
-    /// Id of its document. `metric` makes up to three records for one series: the feature tells them apart.
-    pub fn doc_id(&self) -> String {
-        let feature =
-            if self.function == "metric" { format!("_{}", self.function_description) } else { String::new() };
-        format!(
-            "{}_record_{}_{}_{}_{}{feature}",
-            self.job_id,
-            self.timestamp,
-            self.bucket_span,
-            self.detector_index,
-            self.split.id_part()
-        )
+    /// Which of the records of one series and bucket it is, where there are several.
+    pub fn feature(&self) -> Option<&str> {
+        (self.function == "metric").then_some(self.function_description.as_str())
     }
+
+    /// Id of its document.
+    pub fn doc_id(&self) -> String {
+        let place = place(&self.job_id, self.timestamp, self.bucket_span);
+        place.record(self.detector_index, self.split.value_id(), self.feature())
+    }
+}
+
+fn place(job_id: &JobId, timestamp: TimestampMs, bucket_span: i64) -> ResultPlace<'_> {
+    ResultPlace { job_id, timestamp, bucket_span }
 }
 
 impl ModelPlot {
@@ -440,22 +410,5 @@ impl CategoryDefinition {
     /// Id of its document.
     pub fn doc_id(&self) -> String {
         format!("{}_category_definition_{}", self.job_id, self.category_id)
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn split_ids_tell_values_apart() {
-        let split = |by: &str, over: &str| Split {
-            by_field_value: Some(by.into()),
-            over_field_value: Some(over.into()),
-            ..Split::default()
-        };
-        assert_ne!(split("ab", "c").id_part(), split("a", "bc").id_part());
-        assert_eq!(split("a", "b").id_part(), split("a", "b").id_part());
-        assert!(Split::default().id_part().ends_with("_0"));
     }
 }

@@ -131,6 +131,9 @@ pub struct ModelSizeStats {
     /// Members of populations, rare values and places of series that were forgotten for want of memory since the job began.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub evicted_entity_count: u64,
+    /// Results whose scores are no longer renormalised, though inside the window, since there were too many of them.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub unrenormalized_result_count: u64,
 }
 
 #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde asks for a reference")]
@@ -175,6 +178,7 @@ impl ModelSizeStats {
             compact_series_count: 0,
             sketched_series_count: 0,
             evicted_entity_count: 0,
+            unrenormalized_result_count: 0,
         }
     }
 

@@ -275,7 +275,7 @@ fn threshold(curves: &[Curve]) -> f64 {
 }
 
 /// Epoch seconds of a number or of `YYYY-MM-DD hh:mm:ss` in UTC; days by the civil calendar from 1970-01-01.
-fn epoch_s(text: &str) -> Option<i64> {
+pub(crate) fn epoch_s(text: &str) -> Option<i64> {
     if let Ok(seconds) = text.parse::<f64>() {
         return Some(seconds as i64);
     }

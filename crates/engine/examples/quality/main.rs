@@ -1,10 +1,12 @@
-//! Tables of detection quality: `quality calibration|alarms|reaction|context DIR…|planted CSV…`, as Markdown.
+//! Tables of detection quality: `quality calibration|alarms|reaction|context DIR…|planted CSV…|renormalised [CSV]`, as Markdown;
+//! the last with NAB's `nyc_taxi`.
 #![allow(clippy::print_stdout, reason = "a measuring tool")]
 
 mod clean;
 mod context;
 mod planted;
 mod reaction;
+mod renormalised;
 mod simulate;
 
 use clean::calibrate;
@@ -35,7 +37,12 @@ fn main() -> Result<(), Box<dyn Error>> {
         (Some("reaction"), _) => reactions(20),
         (Some("context"), folders) if !folders.is_empty() => contexts(folders)?,
         (Some("planted"), files) if !files.is_empty() => plants(files)?,
-        _ => return Err("usage: quality calibration|alarms|reaction|context DIR…|planted CSV…".into()),
+        (Some("renormalised"), files) => renormalised::print(taxi(files)?.as_deref(), 30)?,
+        _ => {
+            let usage =
+                "usage: quality calibration|alarms|reaction|context DIR…|planted CSV…|renormalised [CSV]";
+            return Err(usage.into());
+        }
     }
     Ok(())
 }
@@ -129,6 +136,20 @@ fn plants(files: &[String]) -> Result<(), Box<dyn Error>> {
         );
     }
     Ok(())
+}
+
+/// Times in epoch seconds, and values.
+type Rows = Vec<(i64, f64)>;
+
+/// Times and values of the taxi series, when it is named.
+fn taxi(files: &[String]) -> Result<Option<Rows>, Box<dyn Error>> {
+    let Some(file) = files.first() else { return Ok(None) };
+    let text = std::fs::read_to_string(file)?;
+    let rows = text.lines().skip(1).filter_map(|line| {
+        let (time, value) = line.split_once(',')?;
+        Some((context::epoch_s(time)?, value.trim().parse().ok()?))
+    });
+    Ok(Some(rows.collect()))
 }
 
 fn print_found(kind: &str, found: &[usize], of: &[usize]) {

@@ -37,22 +37,16 @@ pub(crate) fn judge(csv: &str) -> Result<Planted, Box<dyn Error>> {
     let mut analysis = Analysis::new(&job, Context::default())?;
     let (mut out, mut elsewhere, mut highest) = (Output::default(), [0, 0], 0.0f64);
     let text = fs::read_to_string(csv)?;
-    let mut take = |out: &mut Output| {
+    // Initial scores are not looked at: those count that the records end with.
+    let mut records: BTreeMap<String, (i64, String, f64)> = BTreeMap::new();
+    let mut keep = |out: &mut Output| {
         for record in &out.records {
-            let host = record.split.partition_field_value.as_deref().unwrap_or_default();
-            let time = record.timestamp.0 / 1000;
-            match planted.get_mut(host) {
-                Some((at, _, best)) if (*at - 600..*at + BELONGS_S).contains(&time) => {
-                    *best = best.max(record.record_score);
-                }
-                // What follows a lasting change of the series is neither.
-                Some((at, _, _)) if time >= *at => {}
-                _ => {
-                    highest = highest.max(record.record_score);
-                    for (count, least) in elsewhere.iter_mut().zip([50.0, 75.0]) {
-                        *count += usize::from(record.record_score >= least);
-                    }
-                }
+            let host = record.split.partition_field_value.clone().unwrap_or_default();
+            records.insert(record.doc_id(), (record.timestamp.0 / 1000, host, record.record_score));
+        }
+        for rescored in &out.rescored {
+            if let Some((_, _, score)) = records.get_mut(&rescored.doc_id) {
+                *score = rescored.score;
             }
         }
         out.clear();
@@ -65,11 +59,24 @@ pub(crate) fn judge(csv: &str) -> Result<Planted, Box<dyn Error>> {
         let values = [FieldValue::Num(value.parse()?), FieldValue::Str(host)];
         analysis.push(time.parse::<i64>()? * 1000, &values, &mut out);
         if out.records.len() > 1000 {
-            take(&mut out);
+            keep(&mut out);
         }
     }
     analysis.finish(&mut out);
-    take(&mut out);
+    keep(&mut out);
+    for (time, host, score) in records.into_values() {
+        match planted.get_mut(&host) {
+            Some((at, _, best)) if (*at - 600..*at + BELONGS_S).contains(&time) => *best = best.max(score),
+            // What follows a lasting change of the series is neither.
+            Some((at, _, _)) if time >= *at => {}
+            _ => {
+                highest = highest.max(score);
+                for (count, least) in elsewhere.iter_mut().zip([50.0, 75.0]) {
+                    *count += usize::from(score >= least);
+                }
+            }
+        }
+    }
     let scores = planted.into_values().map(|(_, kind, best)| (kind, best)).collect();
     Ok(Planted { scores, elsewhere, highest })
 }

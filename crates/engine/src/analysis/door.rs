@@ -24,8 +24,9 @@ pub enum Disposition {
 
 /// The analysis of one job: pure state, driven by its owner.
 ///
-/// Scores are on a fixed scale that was calibrated on labelled series, so that a score never has to be corrected later:
-/// `initial_*_score` and `*_score` are equal, and [`Output::rescored`] stays empty.
+/// Initial scores are on a fixed scale that was calibrated on labelled series. Current scores are those, lowered where the job has had
+/// more events as strong than the scale promises, within `renormalization_window_days`: results come with the score that they have by
+/// what was before, and [`Output::rescored`] tells what becomes of earlier ones.
 #[derive(Debug)]
 pub struct Analysis {
     plan: Plan,
@@ -144,6 +145,12 @@ impl Analysis {
         self.pipeline.interim(self.surroundings(), out);
     }
 
+    /// The scores of all results that may still change, as they were last told: for documents of which some may have been written by
+    /// an analysis that went on from here and whose later state is lost.
+    pub fn restate(&self, out: &mut Output) {
+        self.pipeline.restate(self.surroundings(), out);
+    }
+
     /// What the models expect from the end of the newest final bucket on; changes nothing. Series come one after the
     /// other, their points are computed when they are asked for.
     ///
@@ -154,7 +161,7 @@ impl Analysis {
         Forecast::new(&self.plan, &self.pipeline, request)
     }
 
-    /// Takes a changed configuration (rules, model plot, limits) from now on. Detectors must be the same.
+    /// Takes a changed configuration (rules, model plot, limits, the window of renormalisation) from now on. Detectors must be the same.
     pub fn update_job(&mut self, job: &Job) {
         let plan = Plan::new(job);
         if plan.detectors.len() == self.plan.detectors.len() && plan.fields == self.plan.fields {

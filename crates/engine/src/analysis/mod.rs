@@ -25,6 +25,7 @@ mod population;
 mod rare;
 mod rare_population;
 mod reading;
+mod renormalization;
 mod results;
 mod splitter;
 mod stepping;

@@ -14,10 +14,11 @@ use super::gatherer::OpenBucket;
 use super::memory::Memory;
 use super::plan::{DetectorPlan, Plan};
 use super::reading::Reading;
-use super::results::Results;
+use super::renormalization::{self, Written};
+use super::results::{Results, Surprises};
 use super::splitter::{Columns, RecordIds, number_of};
 use crate::calendar::Calendar;
-use crate::score::{CrowdHistory, Scale};
+use crate::score::{CrowdHistory, Normalizer, Scale};
 use crate::{Annotation, Context, Error, FieldValue, Group, GroupValue, Output};
 
 /// A bucket is sparse with less than this share of the usual records.
@@ -39,6 +40,8 @@ pub(crate) struct Pipeline {
     pub(super) open: Vec<OpenBucket>,
     pub(super) categories: Categories,
     crowd: CrowdHistory,
+    /// Strong results of the past, whose scores may still change.
+    pub(super) normalizer: Normalizer,
     pub(super) memory: Memory,
     usual_events: f64,
     /// End of the newest closed bucket: calendar events that start before it have shifted the models' clock.
@@ -98,6 +101,7 @@ impl Pipeline {
             open: Vec::new(),
             categories: Categories::new(job, plan)?,
             crowd: CrowdHistory::default(),
+            normalizer: Normalizer::default(),
             memory: Memory::default(),
             usual_events: 0.0,
             shifted_until_ms: None,
@@ -118,6 +122,9 @@ impl Pipeline {
         }
         if self.clock.span_s() != plan.span_s {
             return Err(Error::OtherJob("it has another bucket span"));
+        }
+        if !self.normalizer.fits(plan.detectors.len(), plan.influencers.len()) {
+            return Err(Error::OtherJob("it has other influencers"));
         }
         if !self.categories.fits(plan) {
             return Err(Error::OtherJob("it has another categorization"));
@@ -314,7 +321,9 @@ impl Pipeline {
             scheduled,
             is_interim: false,
         };
-        results.write(&mut sink, out);
+        let (written, mut surprises) = (Written::of(out), Surprises::default());
+        results.write(&mut sink, &mut surprises, out);
+        renormalization::renormalize(&mut self.normalizer, plan, scale, written, &surprises, out);
         self.crowd.learn(&sink.joint);
         self.scratch.sink = sink;
         self.count_bucket(bucket);
@@ -383,8 +392,13 @@ impl Pipeline {
                 scheduled,
                 is_interim: true,
             };
-            results.write(&mut sink, out);
+            results.write(&mut sink, &mut Surprises::default(), out);
         }
+    }
+
+    /// Scores of earlier results as they were last written.
+    pub(crate) fn restate(&self, around: Surroundings<'_>, out: &mut Output) {
+        renormalization::restate(&self.normalizer, around.plan, around.scale, out);
     }
 
     /// Forgets open buckets that begin before `start_s`.

@@ -8,6 +8,7 @@ use types::{BaseFunction, Job, JobId};
 
 use super::entities::SplitIds;
 use super::splitter::Columns;
+use crate::score::Window;
 
 /// Everything about the job that the stages ask for.
 #[derive(Debug)]
@@ -26,6 +27,8 @@ pub(crate) struct Plan {
     /// Buckets after which idle entities are forgotten.
     pub(crate) prune_buckets: i64,
     pub(crate) limit_bytes: u64,
+    /// How far back scores are renormalised; `None` when they are not.
+    pub(crate) window: Option<Window>,
     pub(crate) plot: Option<PlotPlan>,
     pub(crate) annotations: bool,
     /// Which columns hold values that outlive a bucket.
@@ -108,6 +111,8 @@ impl Plan {
             category_partition,
             prune_buckets: (prune_s / span_s).max(1),
             limit_bytes: job.model_memory_limit_bytes(),
+            window: Some(Window { length_s: job.renormalization_window_ms() / 1000, span_s })
+                .filter(|window| window.length_s > 0),
             plot: plot
                 .filter(|plot| plot.enabled)
                 .map(|plot| PlotPlan { terms: terms(plot.terms.as_deref()) }),

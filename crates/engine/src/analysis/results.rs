@@ -18,7 +18,7 @@ use crate::calendar::Scheduled;
 use crate::score::{CrowdHistory, INFLUENCE_MIN, Scale, Share, influence};
 
 /// The influencer that stands for the bucket as a whole.
-const BUCKET_TIME: &str = "bucket_time";
+pub(super) const BUCKET_TIME: &str = "bucket_time";
 /// Values of one influencer that a record names at most.
 const VALUES_MAX: usize = 10;
 /// Score from which on a record is written.
@@ -38,6 +38,15 @@ pub(crate) struct Results<'a> {
     pub(crate) is_interim: bool,
 }
 
+/// What the scores of a bucket's results were made from, in the order in which the results were written.
+#[derive(Debug, Default)]
+pub(crate) struct Surprises {
+    pub(crate) bucket: f64,
+    pub(crate) records: Vec<f64>,
+    /// Number of the influencer, and its surprise.
+    pub(crate) influencers: Vec<(usize, f64)>,
+}
+
 /// (influencer, value) → influence.
 type Influences = BTreeMap<(usize, String), f64>;
 
@@ -49,8 +58,8 @@ struct Blame {
 }
 
 impl Results<'_> {
-    /// Writes the results of the bucket.
-    pub(crate) fn write(self, sink: &mut Sink, out: &mut Output) {
+    /// Writes the results of the bucket. The surprises from which their scores were made go to `surprises`.
+    pub(crate) fn write(self, sink: &mut Sink, surprises: &mut Surprises, out: &mut Output) {
         let loose = self.loose_influences(&sink.findings);
         let mut blames: BTreeMap<(usize, String), Blame> = BTreeMap::new();
         for (finding, loose) in sink.findings.iter().zip(loose) {
@@ -67,10 +76,11 @@ impl Results<'_> {
                 let p = finding.probability;
                 blame.probability = if blame.surprises.len() == 1 { p } else { blame.probability.min(p) };
             }
+            surprises.records.push(surprise);
             out.records.push(self.record(detector, finding, score, influences));
         }
-        self.write_bucket(sink, &blames, out);
-        self.write_influencers(blames, out);
+        surprises.bucket = self.write_bucket(sink, &blames, out);
+        self.write_influencers(blames, surprises, out);
         out.model_plots.append(&mut sink.plots);
         out.annotations.append(&mut sink.annotations);
     }
@@ -247,7 +257,7 @@ impl Results<'_> {
         }
     }
 
-    fn write_bucket(&self, sink: &Sink, blames: &BTreeMap<(usize, String), Blame>, out: &mut Output) {
+    fn write_bucket(&self, sink: &Sink, blames: &BTreeMap<(usize, String), Blame>, out: &mut Output) -> f64 {
         let surprise = sink.joint.surprise(self.scale, self.crowd);
         let score = self.scale.score(surprise);
         let mut influencers = Vec::new();
@@ -279,6 +289,7 @@ impl Results<'_> {
             scheduled_events: self.scheduled.descriptions.clone(),
             result_type: ResultType::Bucket,
         });
+        surprise
     }
 
     fn bucket_influencer(&self, name: &str, surprise: f64, score: f64) -> BucketInfluencer {
@@ -296,10 +307,17 @@ impl Results<'_> {
         }
     }
 
-    fn write_influencers(&self, blames: BTreeMap<(usize, String), Blame>, out: &mut Output) {
+    fn write_influencers(
+        &self,
+        blames: BTreeMap<(usize, String), Blame>,
+        surprises: &mut Surprises,
+        out: &mut Output,
+    ) {
         for ((influencer, value), blame) in blames {
             let name = &self.plan.influencers[influencer].name;
-            let score = self.scale.score(self.scale.join(&blame.surprises));
+            let surprise = self.scale.join(&blame.surprises);
+            let score = self.scale.score(surprise);
+            surprises.influencers.push((influencer, surprise));
             out.influencers.push(Influencer {
                 job_id: self.plan.job_id.clone(),
                 result_type: ResultType::Influencer,

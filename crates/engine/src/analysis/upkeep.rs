@@ -48,7 +48,7 @@ impl Pipeline {
         let models: u64 = detectors.map(|(state, detector)| state.bytes(detector)).sum();
         let waiting: u64 = self.detectors.iter().map(DetectorState::reusable_bytes).sum();
         Sizes {
-            total: models + self.columns.bytes() as u64 + self.categories.bytes(),
+            total: models + self.columns.bytes() as u64 + self.categories.bytes() + self.normalizer.bytes(),
             reusable: waiting + self.columns.reusable_bytes() as u64,
         }
     }
@@ -147,6 +147,7 @@ impl Pipeline {
             compact_series_count: compact,
             sketched_series_count: sketches,
             evicted_entity_count: self.memory.evicted,
+            unrenormalized_result_count: self.normalizer.dropped(),
             result_type: ResultType::ModelSizeStats,
             model_bytes: self.memory.bytes,
             peak_model_bytes: self.memory.peak_bytes,

@@ -8,6 +8,7 @@ mod functions;
 mod memory;
 mod properties;
 mod quality;
+mod renormalization;
 mod rules;
 mod scores;
 mod support;

@@ -94,6 +94,7 @@ fn first_difference(a: &Output, b: &Output) -> Option<String> {
             .chain(lines(&out.model_plots))
             .chain(lines(&out.size_stats))
             .chain(lines(&out.annotations))
+            .chain(lines(&out.rescored))
             .collect()
     };
     let (a, b) = (all(a), all(b));

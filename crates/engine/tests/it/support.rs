@@ -8,7 +8,7 @@ use types::{Job, JobBody, JobId, TimestampMs};
 pub(crate) fn job(config: Value) -> Job {
     let mut body = serde_json::json!({ "data_description": {} });
     let mut config = config;
-    for name in ["model_plot_config", "analysis_limits"] {
+    for name in ["model_plot_config", "analysis_limits", "renormalization_window_days"] {
         if let Some(value) = config.as_object_mut().unwrap().remove(name) {
             body[name] = value;
         }

@@ -58,6 +58,9 @@ pub(crate) struct Pointer {
     /// After a revert: the time up to which there are results already.
     #[serde(default)]
     pub(crate) skip_to_ms: Option<i64>,
+    /// May documents have newer scores than the state knows of? After a revert.
+    #[serde(default)]
+    pub(crate) restate: bool,
     /// Was the job closed properly, so that no results can be later than the checkpoint?
     pub(crate) clean: bool,
     pub(crate) written_at: TimestampMs,
@@ -77,6 +80,7 @@ impl Pointer {
             feed_position: None,
             data_seq: 0,
             skip_to_ms: None,
+            restate: false,
             clean: true,
             written_at: now,
         }

@@ -1,6 +1,6 @@
 //! From what was found to what is written.
 
-use engine::{Output, RescoredKind};
+use engine::{Output, Rescored, RescoredKind};
 use serde::Serialize;
 use serde_json::json;
 use store::BulkOp;
@@ -28,14 +28,21 @@ pub(super) fn write_ops(index: &str, output: &mut Output, ops: &mut Vec<BulkOp>)
     ops.extend(output.influencers.drain(..).filter_map(|d| op(index, d.doc_id(), &d)));
     ops.extend(output.model_plots.drain(..).filter_map(|d| op(index, d.doc_id(), &d)));
     ops.extend(output.categories.drain(..).filter_map(|d| op(index, d.doc_id(), &d)));
-    for rescored in output.rescored.drain(..) {
-        let field = match rescored.kind {
-            RescoredKind::Bucket | RescoredKind::BucketInfluencer => "anomaly_score",
-            RescoredKind::Record => "record_score",
-            RescoredKind::Influencer => "influencer_score",
-        };
-        ops.push(BulkOp::update(index, rescored.doc_id, json!({field: rescored.score}).to_string()));
+    ops.extend(output.rescored.drain(..).map(|rescored| rescored_op(index, rescored)));
+}
+
+/// A new score of a document that was written before, and of the parts of a bucket that lie inside its document.
+fn rescored_op(index: &str, rescored: Rescored) -> BulkOp {
+    let field = match rescored.kind {
+        RescoredKind::Bucket | RescoredKind::BucketInfluencer => "anomaly_score",
+        RescoredKind::Record => "record_score",
+        RescoredKind::Influencer => "influencer_score",
+    };
+    let mut changed = json!({ field: rescored.score });
+    if rescored.kind == RescoredKind::Bucket {
+        changed["bucket_influencers"] = json!(rescored.bucket_influencers);
     }
+    BulkOp::update(index, rescored.doc_id, changed.to_string())
 }
 
 /// Turns the numbers of categories into writes.

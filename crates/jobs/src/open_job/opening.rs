@@ -52,6 +52,8 @@ impl Opening {
         // Before the pointer is written: a crash must find the state and the time that were adopted, not a job that has
         // seen nothing, whose results would all be later than its checkpoint.
         let mut worker = self.restored(&checkpoints, &mut pointer).await?;
+        // Written with the pointer, so that a crash before it is done does not lose it.
+        let restate = pointer.restate || !pointer.clean;
         pointer.clean = false;
         let version = checkpoints.switch(&pointer, expected).await?;
         worker.data_seq = pointer.data_seq;
@@ -86,6 +88,9 @@ impl Opening {
         if let Some(skip_to_ms) = task.pointer.skip_to_ms {
             task.work(move |worker| worker.skip(skip_to_ms)).await?;
         }
+        if restate {
+            restore_scores(&mut task).await?;
+        }
         replay(&mut task, &reader).await?;
         task.show().await?;
         handle.started(fields, commands);
@@ -118,6 +123,19 @@ impl Opening {
         }
         Ok(())
     }
+}
+
+/// Results that stay may have scores from after the state: they get those that the state knows.
+async fn restore_scores(task: &mut Task) -> Result<()> {
+    let mut ops = task.work(|worker| worker.restated()).await?;
+    let batch = task.limits.write_batch.max(1);
+    while !ops.is_empty() {
+        let rest = ops.split_off(ops.len().min(batch));
+        task.writer.submit(std::mem::replace(&mut ops, rest)).await?;
+    }
+    task.writer.drain().await?;
+    task.pointer.restate = false;
+    Ok(())
 }
 
 /// Applies what was acknowledged after the checkpoint.

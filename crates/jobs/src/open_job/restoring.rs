@@ -105,6 +105,7 @@ impl Opening {
     /// Buckets that have results already are not analysed again.
     fn adopt(&self, pointer: &mut Pointer, snapshot: &ModelSnapshot, state: StateRef, came_without: bool) {
         pointer.state = Some(state);
+        pointer.restate = true;
         pointer.size_stats.clone_from(&snapshot.model_size_stats);
         if came_without {
             let span_ms = self.job.analysis_config.bucket_span.as_millis();

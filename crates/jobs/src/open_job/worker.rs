@@ -211,6 +211,14 @@ impl Worker {
         ops
     }
 
+    /// The scores that the analysis knows, for documents that may have others.
+    pub(super) fn restated(&self) -> Vec<BulkOp> {
+        let (mut output, mut ops) = (Output::default(), Vec::new());
+        self.model.restate(&mut output);
+        documents::write_ops(&self.index, &mut output, &mut ops);
+        ops
+    }
+
     /// A copy of the model with what a forecast of it would be.
     pub(super) fn forecast_basis(&self, request: ForecastRequest) -> Result<ForecastBasis, ForecastError> {
         let forecast = self.model.forecast(request)?;

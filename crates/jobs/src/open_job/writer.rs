@@ -1,9 +1,10 @@
 //! Writes results while the analysis goes on, and again when the store is away.
 
+use std::collections::HashSet;
 use std::sync::Arc;
 use std::time::Duration;
 
-use store::{BulkOp, Store};
+use store::{Action, BulkOp, Outcome, Store};
 use tokio::task::JoinHandle;
 
 use crate::{Error, Result};
@@ -44,23 +45,41 @@ pub(crate) async fn write_all(store: &Arc<dyn Store>, attempts: u32, ops: Vec<Bu
             delay_ms = (delay_ms * 2).min(DELAY_MAX_MS);
         }
         let outcomes = patiently(attempts, || store.bulk(left.clone())).await?;
-        let mut again = Vec::new();
-        for (op, outcome) in left.into_iter().zip(outcomes) {
-            match outcome.error {
-                Some(error) if error.is_transient() => again.push(op),
-                Some(error) => {
-                    tracing::error!(id = outcome.id, %error, "the store refused a result");
-                    refused += 1;
-                }
-                None => {}
-            }
-        }
+        let (again, lost) = sorted_out(left, outcomes);
         left = again;
+        refused += lost;
     }
     if left.is_empty() {
         return Ok(refused);
     }
     Err(store::Error::Unavailable(format!("{} documents could not be written", left.len())).into())
+}
+
+/// The writes that have to be repeated, and how many were refused for good.
+fn sorted_out(ops: Vec<BulkOp>, outcomes: Vec<Outcome>) -> (Vec<BulkOp>, u64) {
+    let (mut again, mut refused) = (Vec::new(), 0);
+    let mut waiting: HashSet<Option<String>> = HashSet::new();
+    for (op, outcome) in ops.into_iter().zip(outcomes) {
+        // Writes of one document keep their order: what comes after one that is repeated is repeated too.
+        let is_behind = !waiting.is_empty() && waiting.contains(&op.id);
+        match outcome.error {
+            Some(error) if error.is_transient() => {
+                waiting.insert(op.id.clone());
+                again.push(op);
+            }
+            _ if is_behind => again.push(op),
+            // A new score of a result that somebody, or its age, has removed meanwhile.
+            Some(_) if outcome.status == 404 && matches!(op.action, Action::Update(_)) => {
+                tracing::debug!(id = outcome.id, "a result that has a new score is gone");
+            }
+            Some(error) => {
+                tracing::error!(id = outcome.id, %error, "the store refused a result");
+                refused += 1;
+            }
+            None => {}
+        }
+    }
+    (again, refused)
 }
 
 /// One request is on its way while the analysis goes on; the next waits for it, so that order is kept.
@@ -93,5 +112,36 @@ impl Writer {
             self.refused += handle.await.map_err(|_| Error::Store(store::Error::Interrupted))??;
         }
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn outcome(status: u16) -> Outcome {
+        let refused = |exception: &str| store::Error::Refused {
+            status,
+            exception: exception.to_owned(),
+            reason: exception.to_owned(),
+        };
+        let error = match status {
+            200 => None,
+            404 => Some(refused("document_missing_exception")),
+            429 => Some(refused("es_rejected_execution_exception")),
+            _ => Some(refused("mapper_parsing_exception")),
+        };
+        Outcome { id: String::new(), status, version: None, error }
+    }
+
+    #[test]
+    fn writes_of_one_document_keep_their_order() {
+        let index = |id: &str| BulkOp::index("i", id, "{}".to_owned());
+        let update = |id: &str| BulkOp::update("i", id, "{}".to_owned());
+        let ops = vec![index("a"), index("b"), update("a"), update("b"), update("gone"), index("c")];
+        let outcomes = [429, 200, 404, 200, 404, 400].map(outcome);
+        let (again, refused) = sorted_out(ops, outcomes.into());
+        assert_eq!(again, [index("a"), update("a")]);
+        assert_eq!(refused, 1);
     }
 }

@@ -9,6 +9,7 @@ mod imported;
 mod lifecycle;
 mod maintenance;
 mod push_down;
+mod renormalization;
 mod restart;
 mod rig;
 mod snapshot_upgrades;
