@@ -1,4 +1,4 @@
-//! Tables of detection quality: `quality calibration|alarms|reaction|context DIR…|planted CSV…|renormalised [CSV]`, as Markdown;
+//! Tables of detection quality: `quality calibration|alarms|reaction|births|context DIR…|planted CSV…|renormalised [CSV]`, as Markdown;
 //! the last with NAB's `nyc_taxi`.
 #![allow(clippy::print_stdout, reason = "a measuring tool")]
 
@@ -7,10 +7,12 @@ mod context;
 mod planted;
 mod reaction;
 mod renormalised;
+mod siblings;
 mod simulate;
 
 use clean::calibrate;
 use reaction::{Event, react};
+use siblings::{ALIKE, Kind, NEWCOMERS, Nursery, OTHERS, SIBLINGS, SPIKES};
 use simulate::FAMILIES;
 use std::error::Error;
 use std::path::Path;
@@ -35,12 +37,12 @@ fn main() -> Result<(), Box<dyn Error>> {
         (Some("calibration"), _) => calibration(30, 60),
         (Some("alarms"), _) => alarms(),
         (Some("reaction"), _) => reactions(20),
+        (Some("births"), seeds) => births(seeds.first().and_then(|seed| seed.parse().ok()).unwrap_or(1)),
         (Some("context"), folders) if !folders.is_empty() => contexts(folders)?,
         (Some("planted"), files) if !files.is_empty() => plants(files)?,
         (Some("renormalised"), files) => renormalised::print(taxi(files)?.as_deref(), 30)?,
         _ => {
-            let usage =
-                "usage: quality calibration|alarms|reaction|context DIR…|planted CSV…|renormalised [CSV]";
+            let usage = "usage: quality calibration|alarms|reaction|births|context DIR…|planted CSV…|renormalised [CSV]";
             return Err(usage.into());
         }
     }
@@ -92,6 +94,42 @@ fn reactions(series: u64) {
                 r.announced
             );
         }
+    }
+    let nursery = Nursery::new(Kind::Daily, 1);
+    for hours in [3.0, 6.0, 12.0, 24.0] {
+        let b = nursery.births(Kind::Daily, Some((12.0, hours)));
+        println!(
+            "| born late among siblings, spike of 12 σ (hours after) | {hours} | {} of {NEWCOMERS} | {} | {:.1} | – | – |",
+            b.found,
+            if b.found > 0 { "0" } else { "–" },
+            b.alarms as f64 / NEWCOMERS as f64
+        );
+    }
+}
+
+/// Newcomers with siblings of this kind, and with others that have nothing in common.
+fn births(seed: u64) {
+    let spikes: Vec<String> = SPIKES.iter().map(|(size, hours)| format!("{size} σ, {hours} h")).collect();
+    println!(
+        "| {NEWCOMERS} newcomers | {SIBLINGS} others | alarms in the first week | {} |",
+        spikes.join(" | ")
+    );
+    println!("|---|---|---{}|", "|---".repeat(SPIKES.len()));
+    let row = |nursery: &Nursery, newcomers: Kind, others: &str| {
+        let clean = nursery.births(newcomers, None);
+        let found = SPIKES.iter().map(|spike| nursery.births(newcomers, Some(*spike)).found.to_string());
+        let found: Vec<String> = found.collect();
+        println!("| {} | {others} | {} | {} |", newcomers.name(), clean.alarms, found.join(" | "));
+    };
+    let strangers = Nursery::new(Kind::Mixed, seed);
+    for kind in ALIKE {
+        row(&strangers, kind, "all different");
+        row(&Nursery::new(kind, seed), kind, "alike");
+    }
+    let siblings = Nursery::new(Kind::Daily, seed);
+    for kind in OTHERS {
+        row(&strangers, kind, "all different");
+        row(&siblings, kind, Kind::Daily.name());
     }
 }
 

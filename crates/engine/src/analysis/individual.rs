@@ -15,6 +15,9 @@ use crate::function::Feature;
 use crate::model::{Change, Form, ModelConfig, Outcome, Prediction, Sample, SeriesModel, Side};
 
 mod forms;
+mod siblings;
+
+use siblings::Siblings;
 
 /// Share from which on a penalty is told.
 const PENALTY_TOLD: f64 = 0.5;
@@ -31,6 +34,11 @@ pub(crate) struct Individual {
     models: Vec<SeriesModel>,
     /// Bytes of each model.
     sizes: Vec<u32>,
+    /// What newcomers may take over.
+    siblings: Siblings,
+    /// Are there new models in the bucket that comes to be closed?
+    #[serde(skip)]
+    has_newcomers: bool,
     /// Sum of the sizes; like the forms counted anew on restoring.
     #[serde(skip)]
     total_bytes: u64,
@@ -64,6 +72,8 @@ impl Individual {
             entities: Entities::new(detector.over.is_some()),
             models: Vec::new(),
             sizes: Vec::new(),
+            siblings: Siblings::default(),
+            has_newcomers: false,
             total_bytes: 0,
             forms: [0; Form::COUNT],
             setup: Setup::default(),
@@ -83,7 +93,8 @@ impl Individual {
             types::Side::Low => Side::Low,
         };
         let config = |feature: &Feature| ModelConfig::new(plan.span_s as f64, feature.kind(), side);
-        let configs: Vec<ModelConfig> = features.iter().map(config).collect();
+        let mut configs: Vec<ModelConfig> = features.iter().map(config).collect();
+        self.siblings.hand_over(&mut configs);
         let bytes = |config: &ModelConfig, form| SeriesModel::bytes_of(config, form) as u64;
         let grown = |config| {
             let mut grown = [0; Form::COUNT];
@@ -94,7 +105,7 @@ impl Individual {
         };
         self.setup = Setup {
             features,
-            young_bytes: configs.first().map_or(0, |config| bytes(config, Form::Young) as u32),
+            young_bytes: young_bytes(&configs),
             grown_bytes: configs.iter().map(grown).collect(),
             configs,
         };
@@ -106,6 +117,7 @@ impl Individual {
     pub(crate) fn is_sound(&self) -> bool {
         let features = self.setup.features.len();
         self.models.len() == self.sizes.len()
+            && self.siblings.is_sound(features)
             && self.models.len().is_multiple_of(features.max(1))
             && self.models.len() / features.max(1) <= self.entities.ids() as usize
     }
@@ -114,6 +126,7 @@ impl Individual {
     pub(crate) fn close(&mut self, view: &View<'_>, gather: &Gather, sink: &mut Sink) {
         let mut judged = std::mem::take(&mut self.judged);
         self.judged(gather, &mut judged);
+        self.meet_siblings(view.start_s);
         let mut steps = std::mem::take(&mut self.steps);
         let mut planned_bytes = 0;
         for block in judged.chunks(block_of(view.threads, judged.len())) {
@@ -182,6 +195,7 @@ impl Individual {
 
     /// Sets the clock of all models forward by `seconds`.
     pub(crate) fn shift_time(&mut self, seconds: i64) {
+        self.disband();
         let features = self.setup.features.len();
         for (at, model) in self.models.iter_mut().enumerate() {
             model.shift_time(&self.setup.configs[at % features], seconds);
@@ -341,6 +355,11 @@ impl Individual {
         let split = self.entities.is_live(entity).then(|| self.entities.split(entity));
         Some((split, self.setup.features[feature], model, &self.setup.configs[feature]))
     }
+}
+
+/// Bytes of a young model of the feature where they are most.
+fn young_bytes(configs: &[ModelConfig]) -> u32 {
+    configs.iter().map(|config| SeriesModel::bytes_of(config, Form::Young) as u32).max().unwrap_or(0)
 }
 
 /// −5 when the bucket alone is unusual, 5 when only the window is.

@@ -1,6 +1,7 @@
 //! The full model of one series: one step is predict, judge by all views, learn, join.
 
 mod adapt;
+mod portrait;
 mod size;
 
 use super::change::RECENT;
@@ -20,6 +21,8 @@ use super::views::{
 use crate::stats::fast_ln;
 use crate::stats::negative_binomial_tail;
 use serde::{Deserialize, Serialize};
+
+pub(super) use portrait::Portrait;
 
 /// Lengths of the two windows, buckets.
 const SHORT: usize = 12;

@@ -1,8 +1,10 @@
 //! What all series of one detector share; kept outside the series so that each stays small.
 
+use super::crowd::Crowd;
 use super::season::SeasonGrid;
 use crate::stats::TailTable;
 use serde::{Deserialize, Serialize};
+use std::sync::Arc;
 
 /// What kind of statistic a series holds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -152,6 +154,8 @@ pub struct ModelConfig {
     pub(super) rate_shift: f64,
     /// Half-life of the refractory rule, buckets.
     pub(super) refractory_buckets: f64,
+    /// What newcomers may take over from their siblings.
+    pub(super) crowd: Option<Arc<Crowd>>,
 }
 
 impl ModelConfig {
@@ -176,7 +180,13 @@ impl ModelConfig {
             // A p of 1e-4 is an event a week at one minute and one in 14 months at one hour.
             rate_shift: 4.0 - tuning.rate * ((86_400.0 / span).log10() - 1.0),
             refractory_buckets: (tuning.refractory * 300.0 / span).max(super::verdict::HOLD),
+            crowd: None,
             tuning,
         }
+    }
+
+    /// What series that begin from now on may take over from their siblings; nothing without.
+    pub fn set_crowd(&mut self, crowd: Option<Arc<Crowd>>) {
+        self.crowd = crowd;
     }
 }

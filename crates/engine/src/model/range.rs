@@ -33,6 +33,11 @@ impl Range {
         self.highest = self.highest.max(x);
     }
 
+    /// Smallest and largest value; zeros of nothing.
+    pub(super) fn ends(&self) -> (f64, f64) {
+        (self.lowest, self.highest)
+    }
+
     /// How far `x` lies outside, on a logarithmic scale; nothing before there are enough values.
     pub(super) fn excess(&self, enough: f64, x: f64, floor: f64) -> Surprise {
         let out = if x > self.highest { x - self.highest } else { (x - self.lowest).min(0.0) };

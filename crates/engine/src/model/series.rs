@@ -2,7 +2,9 @@
 
 use super::body::Body;
 use super::config::{ModelConfig, ValueKind};
+use super::crowd::{self, Crowd};
 use super::form::Form;
+use super::nursery::Nursery;
 use super::outcome::{Outcome, Prediction, Sample};
 use super::sketch::Sketch;
 use crate::stats::{Histograms, prefetch, prefetch_value};
@@ -37,13 +39,15 @@ enum State {
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct SeriesModel {
     state: State,
+    /// The first days among siblings.
+    nursery: Option<Box<Nursery>>,
 }
 
 impl SeriesModel {
     /// An empty model.
     #[must_use]
     pub fn new(_cfg: &ModelConfig) -> Self {
-        Self { state: State::Young { first_s: 0, seen: Vec::new() } }
+        Self { state: State::Young { first_s: 0, seen: Vec::new() }, nursery: None }
     }
 
     /// Judges a sample by what was known before it, then learns it (unless the sample says otherwise). Samples come
@@ -60,10 +64,46 @@ impl SeriesModel {
         let Some(sample) = clean(cfg, sample) else {
             return Outcome::quiet(self.peek(cfg, sample.time_s));
         };
+        let verdict = self.nurse(cfg, &sample);
+        let outcome = self.step_alone(cfg, &sample, form);
+        if self.nursery.is_some() {
+            self.leave_nursery(cfg);
+        }
+        verdict.map_or(outcome, |verdict| Outcome { change: outcome.change, ..verdict })
+    }
+
+    /// The verdict of the nursery, if the series is in one and its word counts.
+    fn nurse(&mut self, cfg: &ModelConfig, sample: &Sample) -> Option<Outcome> {
+        let crowd = cfg.crowd.as_deref()?;
+        if matches!(&self.state, State::Young { seen, .. } if seen.is_empty()) {
+            self.nursery = Some(Box::new(Nursery::new(crowd, sample)));
+        }
+        self.nursery.as_mut()?.step(cfg, crowd, sample)
+    }
+
+    fn leave_nursery(&mut self, cfg: &ModelConfig) {
+        let (has_season, is_small) = match &self.state {
+            State::Grown(body) => (body.has_season(), false),
+            State::Young { .. } => (false, false),
+            State::Sketch(_) => (false, true),
+        };
+        let is_over = |nursery: &Nursery, crowd: &Crowd| is_small || nursery.is_over(crowd, has_season);
+        if self.nursery.as_deref().zip(cfg.crowd.as_deref()).is_none_or(|(n, crowd)| is_over(n, crowd)) {
+            self.nursery = None;
+        }
+    }
+
+    /// What the nursery expects, if its word counts.
+    fn expected_of_siblings(&self, cfg: &ModelConfig, time_s: i64) -> Option<Prediction> {
+        self.nursery.as_ref()?.predict(cfg, cfg.crowd.as_deref()?, time_s)
+    }
+
+    /// As if there were no siblings.
+    fn step_alone(&mut self, cfg: &ModelConfig, sample: &Sample, form: Form) -> Outcome {
         match &mut self.state {
-            State::Grown(body) => body.step(cfg, &sample),
+            State::Grown(body) => body.step(cfg, sample),
             State::Sketch(sketch) => {
-                let outcome = sketch.step(cfg, &sample);
+                let outcome = sketch.step(cfg, sample);
                 if let Some(body) = sketch.take_ripe_heir() {
                     self.state = State::Grown(body);
                 }
@@ -74,7 +114,7 @@ impl SeriesModel {
                     *first_s = sample.time_s;
                 }
                 if seen.len() + 1 < YOUNG {
-                    let outcome = young_outcome(seen, cfg, &sample);
+                    let outcome = young_outcome(seen, cfg, sample);
                     let after_s = sample.time_s.saturating_sub(*first_s).clamp(0, i64::from(u32::MAX)) as u32;
                     if seen.len() == seen.capacity() {
                         seen.reserve_exact(SEEN_STEP);
@@ -82,7 +122,7 @@ impl SeriesModel {
                     seen.push(Seen { value: sample.value, after_s, weight: sample.weight as f32 });
                     return outcome;
                 }
-                let (state, outcome) = grow(cfg, *first_s, seen, &sample, form);
+                let (state, outcome) = grow(cfg, *first_s, seen, sample, form);
                 self.state = state;
                 outcome
             }
@@ -95,6 +135,11 @@ impl SeriesModel {
         let Some(sample) = clean(cfg, sample) else {
             return Outcome::quiet(self.peek(cfg, sample.time_s));
         };
+        if let Some((nursery, crowd)) = self.nursery.as_deref().zip(cfg.crowd.as_deref())
+            && let Some(verdict) = nursery.clone().step(cfg, crowd, &sample)
+        {
+            return verdict;
+        }
         match &self.state {
             State::Young { seen, .. } => young_outcome(seen, cfg, &sample),
             State::Grown(body) => {
@@ -109,6 +154,9 @@ impl SeriesModel {
     /// What is expected of the next bucket, which starts at `time_s`.
     #[must_use]
     pub fn peek(&self, cfg: &ModelConfig, time_s: i64) -> Prediction {
+        if let Some(expected) = self.expected_of_siblings(cfg, time_s) {
+            return expected;
+        }
         match &self.state {
             State::Young { seen, .. } => young_prediction(seen, cfg),
             State::Grown(body) => body.predict(cfg, time_s),
@@ -119,6 +167,9 @@ impl SeriesModel {
     /// What is expected of a bucket further ahead: trend and season, with an interval that widens.
     #[must_use]
     pub fn forecast(&self, cfg: &ModelConfig, time_s: i64) -> Prediction {
+        if let Some(expected) = self.expected_of_siblings(cfg, time_s) {
+            return expected;
+        }
         match &self.state {
             State::Young { seen, .. } => young_prediction(seen, cfg),
             State::Grown(body) => body.forecast(cfg, time_s),
@@ -129,6 +180,7 @@ impl SeriesModel {
     /// Sets the model's clock forward by `seconds`: what used to come at `t + seconds` is expected at `t`. A young series
     /// has no season that could move.
     pub fn shift_time(&mut self, cfg: &ModelConfig, seconds: i64) {
+        self.nursery = None;
         match &mut self.state {
             State::Grown(body) => body.shift_time(cfg, seconds),
             State::Sketch(sketch) => sketch.shift_time(cfg, seconds),
@@ -174,6 +226,7 @@ impl SeriesModel {
     #[must_use]
     pub fn memory_bytes(&self) -> usize {
         size_of::<Self>()
+            + if self.nursery.is_some() { size_of::<Nursery>() } else { 0 }
             + match &self.state {
                 State::Young { seen, .. } => seen.len().next_multiple_of(SEEN_STEP) * size_of::<Seen>(),
                 State::Grown(body) => body.memory_bytes(),
@@ -186,7 +239,10 @@ impl SeriesModel {
     pub fn bytes_of(cfg: &ModelConfig, form: Form) -> usize {
         size_of::<Self>()
             + match form {
-                Form::Young => YOUNG.next_multiple_of(SEEN_STEP) * size_of::<Seen>(),
+                Form::Young => {
+                    let of_nursery = if cfg.crowd.is_some() { size_of::<Nursery>() } else { 0 };
+                    YOUNG.next_multiple_of(SEEN_STEP) * size_of::<Seen>() + of_nursery
+                }
                 Form::Full | Form::Compact => Body::bytes_of(cfg, form),
                 Form::Sketch => size_of::<Sketch>() + Histograms::bytes_with(1, 32),
             }
@@ -203,6 +259,25 @@ impl SeriesModel {
             (State::Grown(body), 2) => body.prefetch_bins(cfg, time_s),
             _ => {}
         }
+    }
+
+    /// Is it a full or compact model?
+    #[must_use]
+    pub(crate) fn is_grown(&self) -> bool {
+        matches!(self.state, State::Grown(_))
+    }
+
+    /// What grown series have in common at `time_s`, for those that come; `None` when that is too little.
+    pub fn crowd_of<'a>(
+        cfg: &ModelConfig,
+        series: impl Iterator<Item = &'a Self>,
+        time_s: i64,
+    ) -> Option<Crowd> {
+        let portrait = |model: &Self| match &model.state {
+            State::Grown(body) => body.portrait(cfg, time_s),
+            State::Young { .. } | State::Sketch(_) => None,
+        };
+        Crowd::of(cfg, &series.filter_map(portrait).take(crowd::MOST).collect::<Vec<_>>())
     }
 
     /// Number of buckets learnt.

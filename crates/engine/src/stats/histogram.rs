@@ -13,7 +13,7 @@ pub const BINS: usize = 64;
 const LOWEST_LN: f64 = -2.0;
 
 /// Width of a bin in `ln |z|`.
-const BIN_WIDTH: f64 = 0.2;
+pub const BIN_WIDTH: f64 = 0.2;
 
 /// Parts into which a bin is divided when a tail is read.
 const PARTS: usize = 8;
@@ -170,6 +170,13 @@ impl Histograms {
         let bins = usize::from(self.bins);
         let counts = self.counts[2 * view * bins..2 * (view + 1) * bins].to_vec();
         Self { counts, bins: self.bins, weight: vec![self.weight[view]] }
+    }
+
+    /// Counts of a view: those of positive and of negative residuals.
+    #[must_use]
+    pub fn halves(&self, view: usize) -> [&[u16]; 2] {
+        let bins = usize::from(self.bins);
+        [2 * view, 2 * view + 1].map(|half| &self.counts[half * bins..][..bins])
     }
 
     /// Asks for the counts, which are read soon.

@@ -8,7 +8,7 @@ mod prefetch;
 mod scale;
 
 pub use count_tail::{CountTail, negative_binomial_tail};
-pub use histogram::{BINS, Histograms, TailTable, log_position};
+pub use histogram::{BIN_WIDTH, BINS, Histograms, TailTable, log_position};
 pub use logarithm::fast_ln;
 pub(crate) use prefetch::{prefetch, prefetch_value};
 pub use scale::RobustScale;

@@ -258,3 +258,59 @@ fn what_is_forgotten_is_given_back() {
     assert!(few.model_bytes - (64 << 10) < many / 8, "{many} {}", few.model_bytes);
     assert_eq!(few.peak_model_bytes, many.max(few.peak_model_bytes));
 }
+
+/// Buckets of 20 hosts for three days of half-hours, and of 60 from then on.
+fn newcomers(threads: usize, cut: Option<i64>) -> (Vec<u8>, String, f64) {
+    let mut config = config("64mb");
+    config["bucket_span"] = "30m".into();
+    config["detectors"] = json!([
+        { "function": "metric", "field_name": "v", "partition_field_name": "host" },
+        { "function": "count", "by_field_name": "host" },
+    ]);
+    let empty = allocator::live_bytes();
+    let mut run = Run::new(config.clone());
+    run.analysis.set_threads(threads);
+    let mut noise = Noise::new(12);
+    let mut said = String::new();
+    let mut taken = 0.0;
+    for at in 0..200 {
+        if cut == Some(at) {
+            let state = run.analysis.snapshot();
+            run.analysis = Analysis::restore(&job(config.clone()), Context::default(), &state).unwrap();
+            run.analysis.set_threads(threads);
+        }
+        let hosts = if at < 150 { 20 } else { 300 };
+        for host in 0..hosts {
+            let daily = (at as f64 / 48.0 * std::f64::consts::TAU).sin();
+            let odd = if at == 168 && host == 299 { 40.0 } else { 0.0 };
+            let value = 50.0 + (host % 20) as f64 + 12.0 * daily + noise.normal() + odd;
+            let name = format!("host-{host:05}");
+            run.analysis.push(
+                at * 1_800_000,
+                &[FieldValue::Num(value), FieldValue::Str(&name)],
+                &mut run.out,
+            );
+        }
+        said.push_str(&format!("{:?}", run.out));
+        run.out = Output::default();
+        if at == 165 {
+            taken = (stats(&run.analysis).model_bytes - (64 << 10)) as f64
+                / (allocator::live_bytes() - empty - said.capacity() as i64) as f64;
+        }
+    }
+    (run.analysis.snapshot(), said, taken)
+}
+
+#[test]
+fn siblings_are_accounted_for_saved_and_the_same_for_any_number_of_threads() {
+    let (state, said, ratio) = newcomers(1, None);
+    assert!((0.85..1.15).contains(&ratio), "{ratio}");
+    assert!(newcomers(4, None).0 == state, "four threads");
+    // Before they come, and while they are in the nursery.
+    for cut in [150, 151, 160] {
+        let (restored, told, _) = newcomers(1, Some(cut));
+        assert!(restored == state && told == said, "cut at {cut}");
+    }
+    // Eighteen half-hours after its birth.
+    assert!(said.contains("host-00299"));
+}

@@ -5,11 +5,14 @@
 mod clean;
 #[path = "../../examples/quality/reaction.rs"]
 mod reaction;
+#[path = "../../examples/quality/siblings.rs"]
+mod siblings;
 #[path = "../../examples/quality/simulate.rs"]
 mod simulate;
 
 use clean::calibrate;
 use reaction::{Event, Reaction, react};
+use siblings::{ALIKE, Kind, NEWCOMERS, Nursery, OTHERS, SPIKES};
 use simulate::FAMILIES;
 
 const SERIES: u64 = 4;
@@ -100,4 +103,33 @@ fn gaps_and_births_are_no_anomalies_and_silence_is_one_event() {
     let born = react(Event::BornLate, 120.0, SERIES);
     assert_seen_at_once(&born, "born late");
     assert!(born.mean_alarms() <= 1.5, "{born:?}");
+}
+
+#[test]
+fn newcomers_are_judged_by_what_their_siblings_have_in_common() {
+    let strangers = Nursery::new(Kind::Mixed, 1);
+    for kind in ALIKE {
+        let nursery = Nursery::new(kind, 1);
+        let (with, without) = (nursery.births(kind, None).alarms, strangers.births(kind, None).alarms);
+        assert!(with <= without + 1, "{}: {with} alarms, {without} without siblings", kind.name());
+        let found = SPIKES.map(|spike| nursery.births(kind, Some(spike)).found);
+        // Twelve deviations after six, twelve and 24 hours.
+        assert!(
+            found[5..].iter().all(|found| *found as u64 * 10 >= NEWCOMERS * 8),
+            "{}: {found:?}",
+            kind.name()
+        );
+    }
+    assert_eq!(strangers.births(Kind::Daily, Some((12.0, 6.0))).found, 0);
+}
+
+#[test]
+fn newcomers_of_another_kind_alarm_no_more_than_without_siblings() {
+    let (strangers, siblings) = (Nursery::new(Kind::Mixed, 2), Nursery::new(Kind::Daily, 2));
+    let (mut with, mut without) = (0, 0);
+    for kind in OTHERS {
+        with += siblings.births(kind, None).alarms;
+        without += strangers.births(kind, None).alarms;
+    }
+    assert!(with <= without + 2, "{with} alarms, {without} without siblings");
 }

@@ -15,6 +15,7 @@ impl Individual {
             // A place that was given again: its model is new, too.
             if self.sizes[at] == FORGOTTEN_BYTES && self.entities.is_live((at / features) as u32) {
                 self.set_size(at, self.setup.young_bytes);
+                self.has_newcomers = true;
             }
         }
         for at in known..self.entities.ids() as usize * features {
@@ -22,6 +23,7 @@ impl Individual {
             self.sizes.push(self.setup.young_bytes);
             self.total_bytes += u64::from(self.setup.young_bytes);
             self.forms[Form::Young as usize] += 1;
+            self.has_newcomers = true;
         }
     }
 
@@ -124,7 +126,10 @@ impl Individual {
     }
 
     pub(crate) fn bytes(&self) -> u64 {
-        self.total_bytes + self.entities.bytes() as u64 + u64::from(self.entities.ids()) * TABLE_BYTES
+        self.total_bytes
+            + self.siblings.bytes()
+            + self.entities.bytes() as u64
+            + u64::from(self.entities.ids()) * TABLE_BYTES
     }
 
     /// Bytes of places that wait for new entities.

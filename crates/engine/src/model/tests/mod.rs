@@ -2,6 +2,7 @@
 
 mod calibration;
 mod forms;
+mod nursery;
 mod properties;
 mod reaction;
 
