@@ -9,7 +9,7 @@ use super::clock_trial::ClockTrial;
 use super::config::{ModelConfig, Side, ValueKind};
 use super::outcome::{Outcome, Prediction, Sample};
 use super::phase::Phase;
-use super::predict::{Expectation, Predictor};
+use super::predict::{Expectation, Lesson, Predictor};
 use super::range::Range;
 use super::shape::Shape;
 use super::spread::Spread;
@@ -164,8 +164,10 @@ impl Body {
         let score = emphasise(cfg, passed, beyond);
         self.learn_ranges(x, &r);
         let scale = self.views.scale(CONTEXT).max(floor) * r.phase;
-        self.predictor.learn(cfg, time, x, r.slow * r.phase, scale, floor);
-        let change = self.adapt(cfg, time, x, &expected, scale, &r);
+        let residual = r.slow * r.phase;
+        let lesson = Lesson { time_s: time, x, expected: &expected, residual, scale, floor };
+        let turn = self.predictor.learn(cfg, &lesson);
+        let change = self.adapt(cfg, &lesson, turn, &r);
         let change = change.or_else(|| self.adapt_spread(cfg, time, &r));
         self.last_s = time;
         if count.is_multiple_of(INTERVAL_EVERY) {
@@ -224,7 +226,7 @@ impl Body {
 
     /// Sets the seasons' clock forward by `seconds`.
     pub(super) fn shift_time(&mut self, cfg: &ModelConfig, seconds: i64) {
-        self.predictor.shift_time(cfg, -seconds);
+        self.predictor.shift_clock(cfg, -seconds);
     }
 
     fn interval(&self, cfg: &ModelConfig, e: &Expectation, widen: f64) -> Prediction {
@@ -287,7 +289,7 @@ impl Body {
     /// By how many doublings this slow residual, or the mean of the last ones, exceeds the records of the past, which begins
     /// with the season in use.
     fn beyond_records(&self, cfg: &ModelConfig, e: &Expectation, r: &Residuals) -> f64 {
-        let period = if e.strength > 0.0 { e.period_s as f64 / cfg.bucket_span_s } else { 0.0 };
+        let period = if e.strength > 0.0 { e.pattern_s as f64 / cfg.bucket_span_s } else { 0.0 };
         let enough = period.max(cfg.tuning.warm);
         let least = 0.5 * r.floor;
         let scale = self.views.scale(CONTEXT);
@@ -348,7 +350,7 @@ impl Body {
         if e.strength > 0.0 {
             // A record means something once every phase of the season was seen.
             let enough =
-                (self.season_s as f64 / cfg.bucket_span_s * cfg.tuning.range_periods).max(cfg.tuning.warm);
+                (e.pattern_s as f64 / cfg.bucket_span_s * cfg.tuning.range_periods).max(cfg.tuning.warm);
             let beyond = self.residual_range.excess(enough, r.slow, floor);
             if beyond.bits * e.strength * cfg.tuning.range_residual > out[RANGE].bits {
                 out[RANGE] =

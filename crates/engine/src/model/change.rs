@@ -47,7 +47,7 @@ pub(super) fn test(cfg: &ModelConfig, p: &Predictor, recent: Recent<'_>, scale: 
         }
     };
     offer(criterion(&(&deviation - mean), 1.0), Change::LevelShift { magnitude: mean });
-    if p.expect(cfg, recent[recent.len() - 1].0).period_s > 0 {
+    if p.expect(cfg, recent[recent.len() - 1].0).pattern_s > 0 {
         // The factor of least squares between what was seen and what was expected, both with the base put back.
         let (seen, pattern) = (&values + p.base, &usual + p.base);
         let factor = seen.dot(&pattern) / pattern.dot(&pattern);

@@ -55,7 +55,7 @@ impl ClockTrial {
         let until_s = self.until_s?;
         self.count = self.count.saturating_add(1);
         for ((sum, square), shift) in self.sums.iter_mut().zip(&mut self.squares).zip(SHIFTS_S) {
-            let deviation = x - p.expect(cfg, time_s.saturating_sub(shift)).slow;
+            let deviation = x - p.slow_delayed(cfg, time_s, shift);
             *sum += deviation as f32;
             *square += (deviation * deviation) as f32;
         }

@@ -4,6 +4,7 @@
 //! All values inside are relative to the series' first value, so that 32 bits are enough for the profiles.
 
 use super::config::ModelConfig;
+use super::cycles::{Cycles, Turn};
 use super::season::{Season, SeasonGrid};
 use crate::stats::{RobustScale, prefetch_value};
 use serde::{Deserialize, Serialize};
@@ -20,18 +21,37 @@ const WEEK_FROM_S: i64 = 86_400;
 /// What is expected of one bucket, relative to the series' base.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Expectation {
-    /// Level or season.
+    /// Level or season, with the cycles on top.
     pub(super) slow: f64,
+    /// What the cycles add to it.
+    pub(super) cyclic: f64,
     /// Fast correction to it.
     pub(super) correction: f64,
-    /// Strength of the season, 0..1; 0 without one.
+    /// Strength of season and cycles, 0..1; 0 without one.
     pub(super) strength: f64,
     /// Error of what predicts, in standard deviations.
     pub(super) error: f64,
     /// Period of the season in use, seconds; 0 without one.
     pub(super) period_s: i64,
+    /// The longest period of season and cycles, seconds; 0 without any.
+    pub(super) pattern_s: i64,
     /// The part of `slow` that does not repeat: the level, or the offset of the season.
     pub(super) anchor: f64,
+}
+
+/// A value to learn, and what was expected of it.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Lesson<'a> {
+    pub(super) time_s: i64,
+    /// The value, relative to the base.
+    pub(super) x: f64,
+    pub(super) expected: &'a Expectation,
+    /// Its slow residual, less when there were few records.
+    pub(super) residual: f64,
+    /// Scale of slow residuals at this hour.
+    pub(super) scale: f64,
+    /// The least scale.
+    pub(super) floor: f64,
 }
 
 /// State of the prediction of one series.
@@ -42,7 +62,8 @@ pub(super) struct Predictor {
     level_error: RobustScale,
     day: Option<Box<Season>>,
     week: Option<Box<Season>>,
-    /// No profile of the week, to save memory.
+    cycles: Cycles,
+    /// No profile of the week and no search for periods, to save memory.
     pub(super) is_compact: bool,
     mean: f64,
     variance: f64,
@@ -65,6 +86,7 @@ impl Predictor {
             level_error: RobustScale::default(),
             day: cfg.day.as_ref().map(|g| Box::new(Season::new(g, time_s))),
             week: None,
+            cycles: Cycles::default(),
             is_compact: false,
             mean: 0.0,
             variance: 0.0,
@@ -112,13 +134,32 @@ impl Predictor {
                 (slow, error, anchor, period_s) = (v, season.error(), season.offset(), grid.period_s);
             }
         }
-        let strength = if period_s != 0 {
-            let share = error / self.level_error.get().max(1e-300);
+        let cyclic = self.cycles.predict(time_s);
+        let (share_of_cycles, longest_s) = self.cycles.in_use();
+        let pattern_s = period_s.max(longest_s);
+        let strength = if pattern_s != 0 {
+            let share = share_of_cycles * error / self.level_error.get().max(1e-300);
             (1.0 - share * share).clamp(0.0, 1.0)
         } else {
             0.0
         };
-        Expectation { slow, correction: self.correction(), strength, error, period_s, anchor }
+        let slow = slow + cyclic;
+        Expectation {
+            slow,
+            cyclic,
+            correction: self.correction(),
+            strength,
+            error,
+            period_s,
+            pattern_s,
+            anchor,
+        }
+    }
+
+    /// The slow part at a time, if the season's clock (but not that of the cycles) went slow by `shift_s` seconds.
+    pub(super) fn slow_delayed(&self, cfg: &ModelConfig, time_s: i64, shift_s: i64) -> f64 {
+        let e = self.expect(cfg, time_s.saturating_sub(shift_s));
+        e.slow - e.cyclic + self.cycles.predict(time_s)
     }
 
     /// Mean of the candidate corrections, weighted by the eighth power of their precision.
@@ -146,18 +187,10 @@ impl Predictor {
         [0.0, self.last_residual, self.fast, 0.5 * self.fast]
     }
 
-    /// Learns a value `x` (relative to the base) whose slow residual is `residual`; `scale` is the scale of those
-    /// residuals, `floor` the least scale.
-    pub(super) fn learn(
-        &mut self,
-        cfg: &ModelConfig,
-        time_s: i64,
-        x: f64,
-        residual: f64,
-        scale: f64,
-        floor: f64,
-    ) {
+    /// Learns a value. Returns which cycle predicts from now on, or does so no more.
+    pub(super) fn learn(&mut self, cfg: &ModelConfig, lesson: &Lesson<'_>) -> Option<Turn> {
         let t = &cfg.tuning;
+        let Lesson { time_s, x, expected, residual, scale, floor } = *lesson;
         self.count = self.count.saturating_add(1);
         self.learn_losses(residual, floor);
         let side = if residual.abs() > RUN_SCALES * scale { if residual > 0.0 { 1 } else { -1 } } else { 0 };
@@ -170,17 +203,32 @@ impl Predictor {
         let opening = f64::from(self.run) / t.run;
         let clip = t.clip * scale * (1.0 + opening * opening);
         let n = f64::from(self.count);
-        let error = x - self.level;
+        let error = x - expected.cyclic - self.level;
         self.level_error.learn(error.abs(), t.scale_memory, 6.0);
         let level_clip = clip.max(6.0 * self.level_error.get());
         let step = if n > 20.0 { error.clamp(-level_clip, level_clip) } else { error };
         self.level += step / n.min(t.level_memory);
-        self.learn_seasons(cfg, time_s, x, clip);
+        self.learn_seasons(cfg, time_s, x - self.cycles.beside_day(time_s), clip);
         self.last_residual = residual.clamp(-2.0 * clip, 2.0 * clip);
         self.fast += (self.last_residual - self.fast) / t.fast_memory;
         let (d, gain) = (x - self.mean, 1.0 / n.min(5000.0));
         self.mean += gain * d;
         self.variance += gain * (d * d * (1.0 - gain) - self.variance);
+        let turn = self.cycles.learn(cfg, lesson, clip, !self.is_compact);
+        if turn.factor != 1.0 {
+            self.multiply_errors(&turn);
+        }
+        turn.change.map(|_| turn)
+    }
+
+    /// The errors of level and seasons are those with the cycles in use on top.
+    fn multiply_errors(&mut self, turn: &Turn) {
+        self.level_error.multiply(turn.factor);
+        if !turn.is_within_day {
+            for season in [self.day.as_deref_mut(), self.week.as_deref_mut()].into_iter().flatten() {
+                season.multiply_error(turn.factor);
+            }
+        }
     }
 
     fn learn_losses(&mut self, residual: f64, floor: f64) {
@@ -214,6 +262,7 @@ impl Predictor {
         for season in [self.day.as_deref_mut(), self.week.as_deref_mut()].into_iter().flatten() {
             season.shift_level(amount);
         }
+        self.cycles.shift_level(amount);
         self.settle();
     }
 
@@ -224,10 +273,17 @@ impl Predictor {
         for season in [self.day.as_deref_mut(), self.week.as_deref_mut()].into_iter().flatten() {
             season.multiply(factor, centre);
         }
+        self.cycles.multiply(factor);
         self.settle();
     }
 
-    /// Delays the seasons by `seconds`.
+    /// Delays seasons and cycles by `seconds`.
+    pub(super) fn shift_clock(&mut self, cfg: &ModelConfig, seconds: i64) {
+        self.cycles.shift_time(seconds);
+        self.shift_time(cfg, seconds);
+    }
+
+    /// Delays the seasons by `seconds`; the cycles follow their own phase.
     pub(super) fn shift_time(&mut self, cfg: &ModelConfig, seconds: i64) {
         if let (Some(season), Some(grid)) = (self.day.as_deref_mut(), cfg.day.as_ref()) {
             season.shift_time(grid, seconds);
@@ -235,6 +291,7 @@ impl Predictor {
         if let (Some(season), Some(grid)) = (self.week.as_deref_mut(), cfg.week.as_ref()) {
             season.shift_time(grid, seconds);
         }
+        self.cycles.restart_search();
         self.settle();
     }
 
@@ -246,11 +303,12 @@ impl Predictor {
         self.fast = 0.0;
     }
 
-    /// Drops the profile of the week and makes no new one, or allows it again.
+    /// Drops the profile of the week and the search for periods, or allows them again. Cycles in use are small and stay.
     pub(super) fn set_compact(&mut self, is_compact: bool) {
         self.is_compact = is_compact;
         if is_compact {
             self.week = None;
+            self.cycles.stop_search();
         }
     }
 
@@ -262,6 +320,7 @@ impl Predictor {
     /// Asks for the seasons.
     pub(super) fn prefetch(&self) {
         [&self.day, &self.week].into_iter().flatten().for_each(|season| prefetch_value(&**season));
+        self.cycles.prefetch();
     }
 
     /// Asks for the seasons' bins of a time, once the seasons are there.
@@ -272,6 +331,6 @@ impl Predictor {
     pub(super) fn memory_bytes(&self) -> usize {
         let season =
             |s: &Option<Box<Season>>| s.as_ref().map_or(0, |s| size_of::<Season>() + s.memory_bytes());
-        season(&self.day) + season(&self.week)
+        season(&self.day) + season(&self.week) + self.cycles.memory_bytes()
     }
 }

@@ -14,10 +14,10 @@ pub(super) struct SeasonGrid {
 
 /// Where a time lies: between bins `a` and `b`, `f` (0..1) of the way.
 #[derive(Clone, Copy, Debug)]
-struct Place {
-    a: usize,
-    b: usize,
-    f: f64,
+pub(super) struct Place {
+    pub(super) a: usize,
+    pub(super) b: usize,
+    pub(super) f: f64,
 }
 
 impl SeasonGrid {
@@ -66,10 +66,14 @@ pub(super) struct Season {
 
 impl Season {
     pub(super) fn new(grid: &SeasonGrid, time_s: i64) -> Self {
+        Self::with_bins(grid.bins, time_s)
+    }
+
+    pub(super) fn with_bins(bins: usize, time_s: i64) -> Self {
         Self {
-            profile: vec![0; grid.bins],
+            profile: vec![0; bins],
             unit: 0.0,
-            visits: vec![0; grid.bins],
+            visits: vec![0; bins],
             offset: 0.0,
             error: RobustScale::default(),
             first_s: time_s,
@@ -96,7 +100,8 @@ impl Season {
         self.at(grid.place(time_s)).map(|v| v + self.offset)
     }
 
-    fn at(&self, p: Place) -> Option<f64> {
+    /// The profile at a place; `None` where nothing was seen yet.
+    pub(super) fn at(&self, p: Place) -> Option<f64> {
         let known = |k: usize| f64::from(self.visits[k]) >= VISIT;
         (known(p.a) && known(p.b)).then(|| self.value(p.a) * (1.0 - p.f) + self.value(p.b) * p.f)
     }
@@ -123,10 +128,30 @@ impl Season {
         }
         let clipped = r.clamp(-clip, clip);
         self.offset += clipped / level_memory;
+        self.nudge_at(p, clipped, gain_min);
+    }
+
+    /// Moves the profile at a place towards a residual, clipped already.
+    pub(super) fn nudge_at(&mut self, p: Place, clipped: f64, gain_min: f64) {
         self.nudge(p.a, 1.0 - p.f, clipped, gain_min);
         if p.f > 0.0 {
             self.nudge(p.b, p.f, clipped, gain_min);
         }
+    }
+
+    /// How much the profile rises from one bin to the next at a place.
+    pub(super) fn slope_at(&self, p: Place) -> f64 {
+        if p.f > 0.0 {
+            return self.value(p.b) - self.value(p.a);
+        }
+        let n = self.profile.len();
+        0.5 * (self.value((p.a + 1) % n) - self.value((p.a + n - 1) % n))
+    }
+
+    /// Gives a bin the value that is known of it beforehand, as if it had been seen once.
+    pub(super) fn begin_at(&mut self, bin: usize, value: f64) {
+        self.add(bin, value);
+        self.visits[bin] = VISIT as u8;
     }
 
     fn nudge(&mut self, bin: usize, share: f64, clipped: f64, gain_min: f64) {
@@ -136,7 +161,7 @@ impl Season {
     }
 
     /// The first visits of a bin take the value as it is.
-    fn fill(&mut self, p: Place, x: f64) {
+    pub(super) fn fill(&mut self, p: Place, x: f64) {
         for (bin, share) in [(p.a, 1.0 - p.f), (p.b, p.f)] {
             if share <= 0.0 && p.a != p.b {
                 continue;
@@ -175,6 +200,11 @@ impl Season {
             }
         }
         self.profile[bin] = (sum / f64::from(self.unit)).round() as i16;
+    }
+
+    /// Multiplies the error, when something else begins or ceases to predict beside the profile.
+    pub(super) fn multiply_error(&mut self, factor: f64) {
+        self.error.multiply(factor);
     }
 
     /// Moves the whole profile by `amount`.

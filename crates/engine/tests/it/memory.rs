@@ -87,17 +87,17 @@ fn sketches_grow_back_in_steps_when_there_is_room() {
         }
         let short = stats(&run.analysis);
         assert!(short.sketched_series_count > 500, "{short:?}");
-        run.analysis.update_job(&job(config("9mb")));
+        run.analysis.update_job(&job(config("10mb")));
         let mut sketches = short.sketched_series_count;
         for at in 40..400 {
             if cut == Some(at) {
                 let state = run.analysis.snapshot();
-                run.analysis = Analysis::restore(&job(config("9mb")), Context::default(), &state).unwrap();
+                run.analysis = Analysis::restore(&job(config("10mb")), Context::default(), &state).unwrap();
             }
             bucket(&mut run.analysis, at, 1200, &mut noise, &mut run.out);
             let size = stats(&run.analysis);
             assert!(size.sketched_series_count <= sketches, "they do not swing: {size:?}");
-            assert!(size.model_bytes < (9 << 20) * 6 / 10, "{size:?}");
+            assert!(size.model_bytes < (10 << 20) * 6 / 10, "{size:?}");
             sketches = size.sketched_series_count;
         }
         let size = stats(&run.analysis);

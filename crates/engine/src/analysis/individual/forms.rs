@@ -176,7 +176,8 @@ mod tests {
     fn grow(individual: &mut Individual, at: usize) {
         // Two days: the profile of the week has begun.
         for bucket in 0..576 {
-            let sample = Sample::new(bucket * 300, (bucket * bucket % 23) as f64);
+            let value = bucket * bucket * bucket % 1009 % 23;
+            let sample = Sample::new(bucket * 300, value as f64);
             individual.models[at].step_as(&individual.setup.configs[0], &sample, Form::Full);
         }
         individual.count_form(Form::Young, Form::Full);

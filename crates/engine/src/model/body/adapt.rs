@@ -2,9 +2,10 @@
 
 use super::super::change::{self, RECENT};
 use super::super::config::ModelConfig;
+use super::super::cycles::Turn;
 use super::super::outcome::Change;
 use super::super::phase::Phase;
-use super::super::predict::Expectation;
+use super::super::predict::{Expectation, Lesson};
 use super::super::range::Range;
 use super::super::spread::Spread;
 use super::super::trend::Trend;
@@ -19,28 +20,27 @@ const SUSPECT_S: f64 = 7_200.0;
 const SUSPECT_BUCKETS: u16 = 3;
 
 impl Body {
-    /// Learns the trend, notes the value for the tests of change, and makes them when a run is long enough. `x` is relative
-    /// to the base, `scale` that of the slow residual at this hour.
+    /// Learns the trend, notes the value for the tests of change, and makes them when a run is long enough. `turn` says which
+    /// cycle began or ceased to predict.
     pub(super) fn adapt(
         &mut self,
         cfg: &ModelConfig,
-        time: i64,
-        x: f64,
-        e: &Expectation,
-        scale: f64,
+        lesson: &Lesson<'_>,
+        turn: Option<Turn>,
         r: &Residuals,
     ) -> Option<Change> {
+        let Lesson { time_s: time, x, expected: e, scale, .. } = *lesson;
         self.values.copy_within(1.., 0);
         self.values[RECENT - 1] = x as f32;
         let follows = self.buckets_since_last(cfg, time) < 1.5;
         self.consecutive = if follows { (self.consecutive + 1).min(RECENT as u8) } else { 1 };
-        let turn = self.note_season(e);
+        let turn = self.note_season(e).or_else(|| self.note_cycle(turn));
         let clip = 3.0 * scale;
         let residual = (x - e.slow).clamp(-clip, clip);
         self.trend.learn(self.trend_time(cfg, time), e.anchor + residual);
         let own_scale = self.views.scale(CONTEXT).max(1e-9 * (x + self.predictor.base).abs()).max(1e-250);
         self.note_run(r.slow, own_scale);
-        turn.or_else(|| self.new_level(cfg, time, x, own_scale))
+        turn.or_else(|| self.new_level(cfg, (time, x), e.pattern_s, own_scale))
             .or_else(|| self.new_clock(cfg, time, x, own_scale))
     }
 
@@ -57,31 +57,50 @@ impl Body {
             } else if self.phase.is_none() {
                 self.phase = Some(Box::new(Phase::new()));
             }
-            self.clock_trial.abandon();
             self.season_s = e.period_s;
-            self.trend = Trend::default();
-            self.spread = Spread::default();
-            self.residual_range = Range::default();
-            self.window_range = Range::default();
-            // The scale is that of another predictor's residuals; the shape of their distribution stays.
-            let ratio = (e.error / self.predictor_error).clamp(0.01, 100.0);
-            if ratio.is_finite() {
-                self.views.rescale(ratio);
-            }
+            self.begin_anew(e.error / self.predictor_error);
         }
         self.predictor_error = e.error;
         turn
     }
 
+    /// Notes which cycle began or ceased to predict.
+    fn note_cycle(&mut self, turn: Option<Turn>) -> Option<Change> {
+        let Turn { change, factor, .. } = turn?;
+        self.begin_anew(factor);
+        self.predictor_error *= factor;
+        change
+    }
+
+    /// What was learnt of the residuals of another predictor is forgotten, or scaled by the `ratio` of the errors.
+    fn begin_anew(&mut self, ratio: f64) {
+        self.clock_trial.abandon();
+        self.trend = Trend::default();
+        self.spread = Spread::default();
+        self.residual_range = Range::default();
+        self.window_range = Range::default();
+        // The scale is that of another predictor's residuals; the shape of their distribution stays.
+        let ratio = ratio.clamp(0.01, 100.0);
+        if ratio.is_finite() {
+            self.views.rescale(ratio);
+        }
+    }
+
     /// Tests for another level or another size of the pattern once a run has lasted. What lasts for hours in a season is
     /// an anomaly of the season, not a new one: there the run must have lasted a day.
-    fn new_level(&mut self, cfg: &ModelConfig, time: i64, x: f64, own_scale: f64) -> Option<Change> {
+    fn new_level(
+        &mut self,
+        cfg: &ModelConfig,
+        (time, x): (i64, f64),
+        pattern_s: i64,
+        own_scale: f64,
+    ) -> Option<Change> {
         let lasts = f64::from(self.run) * cfg.bucket_span_s;
         let is_settled = if self.season_s != 0 {
             lasts >= cfg.tuning.change_days * DAY_S
         } else {
-            // A daily pattern not yet known looks like one level shift after the other.
-            self.is_settled(cfg, time)
+            // A daily pattern not yet known looks like one level shift after the other, and a missing beat like one as well.
+            self.is_settled(cfg, time) && lasts >= (pattern_s as f64).min(cfg.tuning.change_days * DAY_S)
         };
         if !is_settled || usize::from(self.consecutive) < RECENT || !change::is_due(u32::from(self.run)) {
             return None;

@@ -1,6 +1,7 @@
 //! How large the full model is, how it becomes smaller, and how it comes from memory in time.
 
 use super::super::config::ModelConfig;
+use super::super::cycles::Cycles;
 use super::super::form::Form;
 use super::super::phase::Phase;
 use super::super::season::SeasonGrid;
@@ -43,14 +44,14 @@ impl Body {
     /// Bytes of a model in this form, fully grown, as far as that can be said beforehand.
     pub(in crate::model) fn bytes_of(cfg: &ModelConfig, form: Form) -> usize {
         let season = |grid: &Option<SeasonGrid>| grid.as_ref().map_or(0, SeasonGrid::profile_bytes);
-        let (week, prototypes) = match form {
+        let (week_and_search, prototypes) = match form {
             Form::Compact => (0, COMPACT_PROTOTYPES),
-            _ => (season(&cfg.week), usize::from(cfg.tuning.prototypes)),
+            _ => (season(&cfg.week) + Cycles::SEARCH_BYTES, usize::from(cfg.tuning.prototypes)),
         };
         size_of::<Self>()
             + size_of::<Phase>()
             + season(&cfg.day)
-            + week
+            + week_and_search
             + Histograms::bytes_with(CALIBRATED, USUAL_BINS)
             + Shape::bytes_with(prototypes)
     }

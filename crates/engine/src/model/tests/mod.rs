@@ -3,6 +3,7 @@
 mod calibration;
 mod forms;
 mod nursery;
+mod periods;
 mod properties;
 mod reaction;
 
