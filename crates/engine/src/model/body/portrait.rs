@@ -58,14 +58,19 @@ impl Body {
             return None;
         }
         let now = self.predictor.expect(cfg, now_s);
-        let (mut level, mut amplitude) = (now.slow, 0.0);
+        // Cycles are a series' own: siblings need not have their phase.
+        let (mut level, mut amplitude) = (now.slow - now.cyclic, 0.0);
         let mut pattern = Vec::new();
         if now.period_s > 0 {
             let period = now.period_s as f64;
             let bins = ((period / cfg.bucket_span_s).round() as usize).clamp(1, SHAPE_BINS);
             let start = now_s - now_s.rem_euclid(now.period_s);
             let at = |bin: usize| start + (bin as f64 / bins as f64 * period).round() as i64;
-            let slow: Vec<f64> = (0..bins).map(|bin| self.predictor.expect(cfg, at(bin)).slow).collect();
+            let seasonal = |time_s: i64| {
+                let e = self.predictor.expect(cfg, time_s);
+                e.slow - e.cyclic
+            };
+            let slow: Vec<f64> = (0..bins).map(|bin| seasonal(at(bin))).collect();
             level = slow.iter().sum::<f64>() / bins as f64;
             amplitude = (slow.iter().map(|v| (v - level) * (v - level)).sum::<f64>() / bins as f64).sqrt();
             pattern = slow.iter().map(|v| (v - level) as f32).collect();
