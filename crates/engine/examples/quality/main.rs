@@ -1,4 +1,4 @@
-//! Tables of detection quality: `quality calibration|alarms|reaction|births|periods|context DIR…|planted CSV…|renormalised [CSV]`, as Markdown;
+//! Tables of detection quality: `quality calibration|alarms|reaction|births|periods [SEED]|context DIR…|planted CSV…|renormalised [CSV]`, as Markdown;
 //! the last with NAB's `nyc_taxi`.
 #![allow(clippy::print_stdout, reason = "a measuring tool")]
 
@@ -39,12 +39,14 @@ fn main() -> Result<(), Box<dyn Error>> {
         (Some("alarms"), _) => alarms(),
         (Some("reaction"), _) => reactions(20),
         (Some("births"), seeds) => births(seeds.first().and_then(|seed| seed.parse().ok()).unwrap_or(1)),
-        (Some("periods"), _) => periods::print(20),
+        (Some("periods"), seeds) => {
+            periods::print(20, seeds.first().and_then(|seed| seed.parse().ok()).unwrap_or(4000));
+        }
         (Some("context"), folders) if !folders.is_empty() => contexts(folders)?,
         (Some("planted"), files) if !files.is_empty() => plants(files)?,
         (Some("renormalised"), files) => renormalised::print(taxi(files)?.as_deref(), 30)?,
         _ => {
-            let usage = "usage: quality calibration|alarms|reaction|births|periods|context DIR…|planted CSV…|renormalised [CSV]";
+            let usage = "usage: quality calibration|alarms|reaction|births|periods [SEED]|context DIR…|planted CSV…|renormalised [CSV]";
             return Err(usage.into());
         }
     }
