@@ -59,7 +59,7 @@ pub(crate) struct Pointer {
     #[serde(default)]
     pub(crate) skip_to_ms: Option<i64>,
     /// May documents have newer scores than the state knows of? After a revert.
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub(crate) restate: bool,
     /// Was the job closed properly, so that no results can be later than the checkpoint?
     pub(crate) clean: bool,
