@@ -1,7 +1,7 @@
 //! Newcomers in a job, with and without grown series of their kind: what is seen of a spike soon after their birth, and
 //! how often they alarm in their first week without one.
 
-use super::simulate::{DAY, Noise, SPAN_S, daily};
+use super::simulate::{DAY, Noise, SPAN_S, daily, weekly};
 use engine::{Analysis, Context, FieldValue, Output};
 use serde_json::json;
 use types::{Job, JobBody, JobId, TimestampMs};
@@ -21,6 +21,8 @@ pub(crate) enum Kind {
     Daily,
     /// The same with the noise of the level, and a pattern of two peaks with a quiet night.
     Busy,
+    /// The same, less at the weekend.
+    Week,
     /// Counts with a daily pattern, means from 10 to 300.
     Counts,
     /// Noise around a level.
@@ -44,7 +46,7 @@ pub(crate) enum Kind {
 }
 
 /// Kinds whose newcomers come among siblings of their kind.
-pub(crate) const ALIKE: [Kind; 5] = [Kind::Daily, Kind::Busy, Kind::Counts, Kind::Level, Kind::Correlated];
+pub(crate) const ALIKE: [Kind; 6] = [Kind::Daily, Kind::Busy, Kind::Week, Kind::Counts, Kind::Level, Kind::Correlated];
 
 /// Newcomers that come among siblings of the kind `Daily` and are not like them.
 pub(crate) const OTHERS: [Kind; 7] =
@@ -59,6 +61,7 @@ impl Kind {
         match self {
             Self::Daily => "daily pattern",
             Self::Busy => "working day",
+            Self::Week => "working week",
             Self::Counts => "counts, daily pattern",
             Self::Level => "noise around a level",
             Self::Correlated => "daily pattern, correlated noise",
@@ -103,7 +106,7 @@ impl Series {
         match kind {
             Kind::Daily | Kind::Later | Kind::Twice => series.sigma = 1.6 + 0.8 * series.noise.uniform(),
             Kind::Mixed => series.phase = (series.noise.uniform() * DAY as f64) as i64,
-            Kind::Busy | Kind::Correlated => series.sigma = 0.02 * series.level,
+            Kind::Busy | Kind::Week | Kind::Correlated => series.sigma = 0.02 * series.level,
             Kind::TenTimes => series.level *= 10.0,
             Kind::Constant => series.sigma = 0.0,
             Kind::Loud => series.sigma = 8.0,
@@ -124,6 +127,7 @@ impl Series {
         let normal = self.noise.normal();
         let pattern = match self.kind {
             Kind::Busy => busy(bucket),
+            Kind::Week => busy(bucket) * weekly(bucket + 4 * DAY),
             Kind::Later => daily(bucket - DAY / 4),
             Kind::Twice => daily(2 * bucket),
             Kind::Mixed if self.phase % 2 == 0 => daily(bucket + self.phase),

@@ -54,6 +54,9 @@ const RIPE_S: i64 = 2 * 86_400;
 const END_S: i64 = 3 * 86_400;
 const END_FROM: u32 = 50;
 
+/// Buckets after which the windows of the own model have been filled anew.
+const SETTLES: f64 = 24.0;
+
 /// The end where there is no pattern to wait for, samples.
 const FLAT_END: u32 = 100;
 
@@ -141,8 +144,9 @@ impl Nursery {
     }
 
     /// Has it ended? `has_season` says whether the series' own model has one.
-    pub(super) fn is_over(&self, crowd: &Crowd, has_season: bool) -> bool {
-        let lasted = self.last_s.saturating_sub(self.first_s);
+    pub(super) fn is_over(&self, cfg: &ModelConfig, crowd: &Crowd, has_season: bool) -> bool {
+        // The own windows are full of what the season did not explain before it was known.
+        let lasted = self.last_s.saturating_sub(self.first_s) - (SETTLES * cfg.bucket_span_s) as i64;
         let is_ripe = (has_season && lasted >= RIPE_S)
             || lasted >= END_S
             || (crowd.period_s == 0 && self.seen >= FLAT_END);

@@ -87,7 +87,7 @@ impl SeriesModel {
             State::Young { .. } => (false, false),
             State::Sketch(_) => (false, true),
         };
-        let is_over = |nursery: &Nursery, crowd: &Crowd| is_small || nursery.is_over(crowd, has_season);
+        let is_over = |nursery: &Nursery, crowd: &Crowd| is_small || nursery.is_over(cfg, crowd, has_season);
         if self.nursery.as_deref().zip(cfg.crowd.as_deref()).is_none_or(|(n, crowd)| is_over(n, crowd)) {
             self.nursery = None;
         }
