@@ -83,6 +83,9 @@ impl Body {
         let ratio = ratio.clamp(0.01, 100.0);
         if ratio.is_finite() {
             self.views.rescale(ratio);
+            // The windows are full of what the new predictor would have explained.
+            let shrinks = ratio.min(1.0) as f32;
+            self.residuals.iter_mut().for_each(|residual| *residual *= shrinks);
         }
     }
 
