@@ -46,7 +46,8 @@ pub(crate) enum Kind {
 }
 
 /// Kinds whose newcomers come among siblings of their kind.
-pub(crate) const ALIKE: [Kind; 6] = [Kind::Daily, Kind::Busy, Kind::Week, Kind::Counts, Kind::Level, Kind::Correlated];
+pub(crate) const ALIKE: [Kind; 6] =
+    [Kind::Daily, Kind::Busy, Kind::Week, Kind::Counts, Kind::Level, Kind::Correlated];
 
 /// Newcomers that come among siblings of the kind `Daily` and are not like them.
 pub(crate) const OTHERS: [Kind; 7] =
