@@ -7,8 +7,8 @@ use serde_json::Value;
 use super::run::Outcome;
 use super::scenario::{KnownEvent, Scenario};
 
-/// A record of this score or more is an alarm: inside an event's window it finds the event, outside every window it is
-/// false. One threshold for both, or the one would flatter the other.
+/// A record of this score or more, when its bucket closes, is an alarm: inside an event's window it finds the event, outside every
+/// window it is false. One threshold for both, or the one would flatter the other.
 pub(super) const ALARM_SCORE: f64 = 50.0;
 const DAY_MS: i64 = 86_400_000;
 
@@ -17,7 +17,7 @@ const DAY_MS: i64 = 86_400_000;
 pub(super) struct Finding {
     pub(super) name: &'static str,
     pub(super) must_not: bool,
-    /// The best record of the right entity inside the window.
+    /// The best record of the right entity inside the window, as it was when its bucket closed.
     pub(super) best: Option<f64>,
     /// From the window's start to the end of the first bucket that gave the alarm.
     pub(super) delay_ms: Option<i64>,
@@ -87,8 +87,10 @@ pub(super) fn judge(scenario: &Scenario, outcome: &Outcome) -> Verdict {
     }
 }
 
+/// The score that raises an alarm: the one that the record had first.
 fn score(record: &Value) -> f64 {
-    record["record_score"].as_f64().unwrap_or(0.0)
+    let initial = &record["initial_record_score"];
+    initial.as_f64().or_else(|| record["record_score"].as_f64()).unwrap_or(0.0)
 }
 
 fn finding(event: &KnownEvent, records: &[Value], texts: &BTreeMap<String, String>) -> Finding {
