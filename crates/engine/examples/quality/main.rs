@@ -1,9 +1,11 @@
-//! Tables of detection quality: `quality calibration|alarms|reaction|births|periods [SEED]|context DIR…|planted CSV…|renormalised [CSV]`, as Markdown;
-//! the last with NAB's `nyc_taxi`.
+//! Tables of detection quality, as Markdown: `quality calibration|alarms|reaction|births|periods [SEED]|ordinary [SEED]|
+//! context DIR…|planted CSV…|renormalised [CSV]`; the last with NAB's `nyc_taxi`. `key=value` changes a field of
+//! `engine::model::Tuning` (a value is JSON) for tables that run a model by itself.
 #![allow(clippy::print_stdout, reason = "a measuring tool")]
 
 mod clean;
 mod context;
+mod ordinary;
 mod periods;
 mod planted;
 mod reaction;
@@ -12,9 +14,10 @@ mod siblings;
 mod simulate;
 
 use clean::calibrate;
+use engine::model::Tuning;
 use reaction::{Event, react};
 use siblings::{ALIKE, Kind, NEWCOMERS, Nursery, OTHERS, SIBLINGS, SPIKES};
-use simulate::FAMILIES;
+use simulate::{FAMILIES, TUNING};
 use std::error::Error;
 use std::path::Path;
 
@@ -33,7 +36,9 @@ const EVENTS: [(Event, &str, &[f64]); 10] = [
 ];
 
 fn main() -> Result<(), Box<dyn Error>> {
-    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    let (changes, arguments): (Vec<String>, Vec<String>) =
+        std::env::args().skip(1).partition(|argument| argument.contains('='));
+    perturb(&changes)?;
     match (arguments.first().map(String::as_str), &arguments[arguments.len().min(1)..]) {
         (Some("calibration"), _) => calibration(30, 60),
         (Some("alarms"), _) => alarms(),
@@ -42,15 +47,49 @@ fn main() -> Result<(), Box<dyn Error>> {
         (Some("periods"), seeds) => {
             periods::print(20, seeds.first().and_then(|seed| seed.parse().ok()).unwrap_or(4000));
         }
+        (Some("ordinary"), [seed]) => ordinary(seed.parse()?, 10),
+        (Some("ordinary"), []) => ordinary(1, 20),
         (Some("context"), folders) if !folders.is_empty() => contexts(folders)?,
         (Some("planted"), files) if !files.is_empty() => plants(files)?,
         (Some("renormalised"), files) => renormalised::print(taxi(files)?.as_deref(), 30)?,
         _ => {
-            let usage = "usage: quality calibration|alarms|reaction|births|periods [SEED]|context DIR…|planted CSV…|renormalised [CSV]";
+            let usage = "usage: quality calibration|alarms|reaction|births|periods [SEED]|ordinary [SEED]|context DIR…|planted CSV…|renormalised [CSV]";
             return Err(usage.into());
         }
     }
     Ok(())
+}
+
+/// Other constants, for experiments.
+fn perturb(changes: &[String]) -> Result<(), Box<dyn Error>> {
+    let mut tuning = serde_json::to_value(Tuning::default())?;
+    for change in changes {
+        let (key, value) = change.split_once('=').ok_or("a change is key=value")?;
+        tuning[key] = serde_json::from_str(value)?;
+    }
+    TUNING.set(serde_json::from_value(tuning)?).map_err(|_| "constants are set once")?;
+    Ok(())
+}
+
+fn ordinary(first_seed: u64, seeds: u64) {
+    let (threshold, rows) = ordinary::judge(first_seed, seeds);
+    println!("one false alarm a month at S = {threshold:.2}\n");
+    println!("| event | series | found of {seeds}, by length in buckets | alarms a month | ≥ 50 |");
+    println!("|---|---|---|---|---|");
+    for row in &rows {
+        let cells: Vec<String> =
+            row.lengths.iter().zip(&row.found).map(|(length, found)| format!("{length}: {found}")).collect();
+        let [alarms, major] = row.alarms;
+        println!("| {} | {} | {} | {alarms:.2} | {major:.2} |", row.event, row.name, cells.join(", "));
+    }
+    for event in ["stuck", "middle", "order"] {
+        let rows = rows.iter().filter(|row| row.event == event);
+        let mut all = [0; 5];
+        rows.clone().for_each(|row| all.iter_mut().zip(row.found).for_each(|(all, found)| *all += found));
+        let share =
+            all.map(|found| format!("{:.2}", found as f64 / (rows.clone().count() as u64 * seeds) as f64));
+        println!("| {event} | all | {} | | |", share.join(", "));
+    }
 }
 
 fn calibration(series: u64, days: i64) {

@@ -1,6 +1,7 @@
 //! Simulated series: repeatable noise, clean families, and a way to run a model over them.
 
-use engine::model::{ModelConfig, Outcome, Sample, SeriesModel, Side, ValueKind};
+use engine::model::{ModelConfig, Outcome, Sample, SeriesModel, Side, Tuning, ValueKind};
+use std::sync::OnceLock;
 
 /// A quarter of an hour, seconds.
 pub(crate) const SPAN_S: i64 = 900;
@@ -124,9 +125,12 @@ impl Family {
     }
 }
 
+/// Other constants than the product has, for experiments.
+pub(crate) static TUNING: OnceLock<Tuning> = OnceLock::new();
+
 /// The configuration that the product has.
 pub(crate) fn config(kind: ValueKind) -> ModelConfig {
-    ModelConfig::new(SPAN_S as f64, kind, Side::Both)
+    ModelConfig::with_tuning(SPAN_S as f64, kind, Side::Both, TUNING.get().cloned().unwrap_or_default())
 }
 
 /// Verdicts on the values of consecutive buckets; a bucket without a value has none.

@@ -7,16 +7,19 @@ mod size;
 use super::change::RECENT;
 use super::clock_trial::ClockTrial;
 use super::config::{ModelConfig, Side, ValueKind};
+use super::density::Density;
 use super::outcome::{Outcome, Prediction, Sample};
 use super::phase::Phase;
 use super::predict::{Expectation, Lesson, Predictor};
 use super::range::Range;
+use super::repeats::Repeats;
 use super::shape::Shape;
 use super::spread::Spread;
 use super::trend::Trend;
 use super::verdict::{Refractory, emphasise, join};
 use super::views::{
-    ACTIVITY, CALIBRATED, CONTEXT, RANGE, SHAPE, SPIKE, STEP, Surprise, VIEWS, Views, WINDOW_1, WINDOW_2,
+    ACTIVITY, CALIBRATED, CONTEXT, MIDDLE, RANGE, SHAPE, SPIKE, STEP, STUCK, Surprise, VIEWS, Views,
+    WINDOW_1, WINDOW_2,
 };
 use crate::stats::fast_ln;
 use crate::stats::negative_binomial_tail;
@@ -52,6 +55,8 @@ pub(super) struct Body {
     predictor: Predictor,
     views: Views,
     shape: Shape,
+    repeats: Repeats,
+    density: Density,
     refractory: Refractory,
     trend: Trend,
     spread: Spread,
@@ -102,6 +107,8 @@ impl Body {
             predictor: Predictor::new(cfg, time_s, value),
             views: Views::new(),
             shape: Shape::new(),
+            repeats: Repeats::default(),
+            density: Density::new(),
             refractory: Refractory::new(),
             trend: Trend::default(),
             spread: Spread::default(),
@@ -360,6 +367,8 @@ impl Body {
         out[RANGE].bits *= trust;
         self.ask(cfg, &mut out, STEP, (x - self.previous) * trust, floor, None);
         self.previous = x;
+        out[STUCK] = self.repeats.step(cfg, x, self.views.scale(STEP), count - 1);
+        out[MIDDLE] = self.density.step(cfg, x, &self.predictor, floor);
         let u = (x - self.predictor.mean()) / self.predictor.sd().max(1e-9 * value.abs()).max(1e-250);
         let compressed = fast_ln(1.0 + u.abs());
         let distance = self.shape.step(cfg, if u < 0.0 { -compressed } else { compressed });
@@ -439,13 +448,16 @@ fn one_sided(side: Side, s: &[Surprise; VIEWS], r: &Residuals) -> [f64; VIEWS] {
     out[STEP] = out[STEP].min(level);
     out[ACTIVITY] = out[ACTIVITY].min(window);
     out[SHAPE] = out[SHAPE].min(window);
+    for view in [MIDDLE, STUCK] {
+        out[view] = out[view].min(window);
+    }
     out
 }
 
 /// Chance that a bucket has a joined surprise of at least `s`: a straight line in the logarithm, measured on simulated
 /// clean series of several families (`docs/engine.md`).
 pub(super) fn probability(s: f64) -> f64 {
-    const FREE: f64 = 0.6;
+    const FREE: f64 = 0.65;
     const SLOPE: f64 = 1.15;
     (-SLOPE * (s - FREE).max(0.0) * std::f64::consts::LN_10).exp().clamp(f64::MIN_POSITIVE, 1.0)
 }

@@ -75,6 +75,16 @@ pub struct Tuning {
     pub prototypes: u16,
     /// Weights of the views: spike, context, window 1, window 2, activity, step, shape, range.
     pub weights: [f64; 8],
+    /// Weight of runs of nearly unchanged values.
+    pub stuck: f64,
+    /// Share of the usual step by which a value of a run may differ from its first.
+    pub stuck_tolerance: f64,
+    /// Weight of places inside the range where the series has hardly ever been.
+    pub middle: f64,
+    /// Share of all values to which the distance is taken.
+    pub middle_share: f64,
+    /// Least distance that means something, cells of the grid.
+    pub middle_floor: f64,
     /// Periods of a season before the range of its residuals means something.
     pub range_periods: f64,
     /// Share with which the range of a season's residuals counts.
@@ -108,7 +118,7 @@ impl Default for Tuning {
             season_gain: 0.06,
             season_pays: 0.8,
             week_pays: 0.9,
-            phase: 0.5,
+            phase: 0.25,
             phase_days: 7.0,
             change_days: 1.0,
             day_bins: 288,
@@ -119,8 +129,13 @@ impl Default for Tuning {
             kappa: 5.0,
             other_side: 0.5,
             warm: 50.0,
-            prototypes: 48,
+            prototypes: 32,
             weights: [0.85, 0.8, 1.0, 1.1, 1.25, 0.8, 0.6, 1.9],
+            stuck: 0.6,
+            stuck_tolerance: 0.2,
+            middle: 0.7,
+            middle_share: 0.01,
+            middle_floor: 0.5,
             range_periods: 2.0,
             range_residual: 1.0,
             record_weight: 1.5,

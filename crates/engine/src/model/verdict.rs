@@ -1,7 +1,7 @@
 //! From the views' surprises to one: a soft norm, a rate per day instead of per bucket, and the refractory rule.
 
 use super::config::ModelConfig;
-use super::views::{ACTIVITY, CONTEXT, RANGE, SHAPE, SPIKE, STEP, VIEWS, WINDOW_1, WINDOW_2};
+use super::views::{ACTIVITY, CONTEXT, MIDDLE, RANGE, SHAPE, SPIKE, STEP, STUCK, VIEWS, WINDOW_1, WINDOW_2};
 use serde::{Deserialize, Serialize};
 
 /// Buckets after an event in which nothing weaker counts.
@@ -36,10 +36,16 @@ pub(super) fn join(cfg: &ModelConfig, surprise: &[f64; VIEWS], strength: f64) ->
             STEP => 1.0 - t.gating[2] * strength,
             _ => 1.0,
         };
-        *power = power_of((t.weights[view] * gate * surprise[view]).max(0.0), t.norm);
+        let weight = match view {
+            MIDDLE => t.middle,
+            STUCK => t.stuck,
+            RANGE => t.weights[7],
+            _ => t.weights[view],
+        };
+        *power = power_of((weight * gate * surprise[view]).max(0.0), t.norm);
     }
-    let single = powers[SPIKE] + powers[CONTEXT] + powers[STEP] + powers[RANGE];
-    let multi = powers[WINDOW_1] + powers[WINDOW_2] + powers[ACTIVITY] + powers[SHAPE];
+    let single = powers[SPIKE] + powers[CONTEXT] + powers[STEP] + powers[RANGE] + powers[MIDDLE];
+    let multi = powers[WINDOW_1] + powers[WINDOW_2] + powers[ACTIVITY] + powers[SHAPE] + powers[STUCK];
     let root = |v: f64| if v > 0.0 { v.powf(1.0 / t.norm) } else { 0.0 };
     Joined { all: root(single + multi), single: root(single), multi: root(multi) }
 }

@@ -23,8 +23,12 @@ pub(super) const SHAPE: usize = 6;
 pub(super) const CALIBRATED: usize = 7;
 /// Excess over the range of all values so far; has no history of its own.
 pub(super) const RANGE: usize = 7;
+/// Length of a run of hardly changed values; its history is of another kind, as is that of the next.
+pub(super) const STUCK: usize = 8;
+/// Distance to where values have been, inside their range.
+pub(super) const MIDDLE: usize = 9;
 /// All views.
-pub(super) const VIEWS: usize = 8;
+pub(super) const VIEWS: usize = 10;
 
 /// Residuals seen before a view's scale is trusted.
 const SCALE_FROM: u32 = 10;
@@ -41,7 +45,7 @@ pub(super) struct Surprise {
 }
 
 impl Surprise {
-    /// Surprise of the range view, which has no history: `z` only tells the side.
+    /// Surprise of a view whose history is of another kind, or that has none: `z` only tells the side.
     pub(super) fn of_range(z: f64, bits: f64) -> Self {
         Self { z, position: 0.0, bits }
     }

@@ -65,13 +65,13 @@ fn with_a_greater_limit_compact_models_become_full_again() {
     let mut run = Run::new(config("2mb"));
     let mut noise = Noise::new(2);
     for at in 0..60 {
-        bucket(&mut run.analysis, at, 330, &mut noise, &mut run.out);
+        bucket(&mut run.analysis, at, 320, &mut noise, &mut run.out);
     }
     let short = stats(&run.analysis);
     assert!(short.compact_series_count > 50 && short.sketched_series_count == 0, "{short:?}");
     run.analysis.update_job(&job(config("64mb")));
     for at in 60..64 {
-        bucket(&mut run.analysis, at, 330, &mut noise, &mut run.out);
+        bucket(&mut run.analysis, at, 320, &mut noise, &mut run.out);
     }
     assert_eq!(stats(&run.analysis).compact_series_count, 0);
     assert_eq!(stats(&run.analysis).memory_status, MemoryStatus::Ok);

@@ -2,6 +2,7 @@
 
 use super::super::config::ModelConfig;
 use super::super::cycles::Cycles;
+use super::super::density::Density;
 use super::super::form::Form;
 use super::super::phase::Phase;
 use super::super::season::SeasonGrid;
@@ -54,6 +55,7 @@ impl Body {
             + week_and_search
             + Histograms::bytes_with(CALIBRATED, USUAL_BINS)
             + Shape::bytes_with(prototypes)
+            + Density::BYTES
     }
 
     pub(in crate::model) fn memory_bytes(&self) -> usize {
@@ -62,6 +64,7 @@ impl Body {
             + if self.phase.is_some() { size_of::<Phase>() } else { 0 }
             + self.views.memory_bytes()
             + self.shape.memory_bytes()
+            + self.density.memory_bytes()
     }
 
     /// Asks for what the body points to.
@@ -70,6 +73,7 @@ impl Body {
         self.phase.iter().for_each(|phase| prefetch_value(&**phase));
         self.views.prefetch();
         self.shape.prefetch();
+        self.density.prefetch();
     }
 
     /// Asks for what the seasons point to.
