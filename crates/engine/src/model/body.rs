@@ -18,7 +18,7 @@ use super::spread::Spread;
 use super::trend::Trend;
 use super::verdict::{Refractory, emphasise, join};
 use super::views::{
-    ACTIVITY, CALIBRATED, CONTEXT, MIDDLE, RANGE, SHAPE, SPIKE, STEP, STUCK, Surprise, VIEWS, Views,
+    ACTIVITY, Asked, CALIBRATED, CONTEXT, MIDDLE, RANGE, SHAPE, SPIKE, STEP, STUCK, Surprise, VIEWS, Views,
     WINDOW_1, WINDOW_2,
 };
 use crate::stats::fast_ln;
@@ -330,67 +330,61 @@ impl Body {
         r: &Residuals,
         trust: f64,
     ) -> [Surprise; VIEWS] {
-        let count = self.age() + 1;
-        let floor = r.floor;
-        let mut out = [Surprise::default(); VIEWS];
+        let asked = self.ask(cfg, x, value, r, trust);
         let prior = self.count_prior(cfg, value, e, r);
-        self.ask(cfg, &mut out, SPIKE, r.fast, floor, prior);
-        self.ask(cfg, &mut out, CONTEXT, r.slow, floor, prior);
-        let limit = WINDOW_CLIP * self.views.scale(CONTEXT).max(floor);
-        self.residuals.copy_within(1.., 0);
-        self.residuals[LONG - 1] = r.slow.clamp(-limit, limit) as f32;
-        let recent = sum(&self.residuals[LONG - SHORT..]);
-        let older = sum(&self.residuals[..LONG - SHORT]);
-        self.ask(cfg, &mut out, WINDOW_1, recent / SHORT as f64, floor, None);
-        self.ask(cfg, &mut out, WINDOW_2, (recent + older) / LONG as f64, floor, None);
-        let limit = WINDOW_CLIP * self.views.scale(SPIKE).max(floor);
-        self.sizes.copy_within(1.., 0);
-        self.sizes[SHORT - 1] = r.fast.abs().min(limit) as f32;
-        let size = sum(&self.sizes) / SHORT as f64;
-        let activity = fast_ln(size + 0.02 * floor + 1e-250);
-        if count < 30 {
-            self.activity = activity;
-        }
-        self.ask(cfg, &mut out, ACTIVITY, activity - self.activity, 0.05, None);
-        self.activity += (activity - self.activity) / f64::from(count).min(cfg.tuning.scale_memory);
-        out[RANGE] = self.range.excess(cfg.tuning.warm, x, floor);
+        let judged = self.views.judge(cfg, &asked, prior);
+        self.views.learn(cfg, &asked, &judged);
+        let mut out = [Surprise::default(); VIEWS];
+        out[..CALIBRATED].copy_from_slice(&judged);
+        out[RANGE] = self.range.excess(cfg.tuning.warm, x, r.floor);
         if e.strength > 0.0 {
             // A record means something once every phase of the season was seen.
             let enough =
                 (e.pattern_s as f64 / cfg.bucket_span_s * cfg.tuning.range_periods).max(cfg.tuning.warm);
-            let beyond = self.residual_range.excess(enough, r.slow, floor);
+            let beyond = self.residual_range.excess(enough, r.slow, r.floor);
             if beyond.bits * e.strength * cfg.tuning.range_residual > out[RANGE].bits {
                 out[RANGE] =
                     Surprise { bits: beyond.bits * e.strength * cfg.tuning.range_residual, ..beyond };
             }
         }
         out[RANGE].bits *= trust;
-        self.ask(cfg, &mut out, STEP, (x - self.previous) * trust, floor, None);
-        self.previous = x;
-        out[STUCK] = self.repeats.step(cfg, x, self.views.scale(STEP), count - 1);
-        out[MIDDLE] = self.density.step(cfg, x, &self.predictor, floor);
-        let u = (x - self.predictor.mean()) / self.predictor.sd().max(1e-9 * value.abs()).max(1e-250);
-        let compressed = fast_ln(1.0 + u.abs());
-        let distance = self.shape.step(cfg, if u < 0.0 { -compressed } else { compressed });
-        if count > SHAPE_FROM {
-            self.ask(cfg, &mut out, SHAPE, distance, 0.0, None);
-        }
+        out[STUCK] = self.repeats.step(cfg, x, self.views.scale(STEP), self.age());
+        out[MIDDLE] = self.density.step(cfg, x, &self.predictor, r.floor);
         out
     }
 
-    fn ask(
-        &mut self,
-        cfg: &ModelConfig,
-        out: &mut [Surprise; VIEWS],
-        view: usize,
-        r: f64,
-        floor: f64,
-        prior: Option<f64>,
-    ) {
-        debug_assert!(view < CALIBRATED);
-        let s = self.views.judge(cfg, view, r, floor, prior);
-        self.views.learn(cfg, view, r, &s);
-        out[view] = s;
+    /// The residuals that the calibrated views look at.
+    fn ask(&mut self, cfg: &ModelConfig, x: f64, value: f64, r: &Residuals, trust: f64) -> Asked {
+        let count = self.age() + 1;
+        let limit = WINDOW_CLIP * self.views.scale(CONTEXT).max(r.floor);
+        self.residuals.copy_within(1.., 0);
+        self.residuals[LONG - 1] = r.slow.clamp(-limit, limit) as f32;
+        let recent = sum(&self.residuals[LONG - SHORT..]);
+        let older = sum(&self.residuals[..LONG - SHORT]);
+        let limit = WINDOW_CLIP * self.views.scale(SPIKE).max(r.floor);
+        self.sizes.copy_within(1.., 0);
+        self.sizes[SHORT - 1] = r.fast.abs().min(limit) as f32;
+        let size = sum(&self.sizes) / SHORT as f64;
+        let activity = fast_ln(size + 0.02 * r.floor + 1e-250);
+        if count < 30 {
+            self.activity = activity;
+        }
+        let mut residuals = [0.0; CALIBRATED];
+        residuals[SPIKE] = r.fast;
+        residuals[CONTEXT] = r.slow;
+        residuals[WINDOW_1] = recent / SHORT as f64;
+        residuals[WINDOW_2] = (recent + older) / LONG as f64;
+        residuals[ACTIVITY] = activity - self.activity;
+        residuals[STEP] = (x - self.previous) * trust;
+        self.activity += (activity - self.activity) / f64::from(count).min(cfg.tuning.scale_memory);
+        self.previous = x;
+        let u = (x - self.predictor.mean()) / self.predictor.sd().max(1e-9 * value.abs()).max(1e-250);
+        let compressed = fast_ln(1.0 + u.abs());
+        residuals[SHAPE] = self.shape.step(cfg, if u < 0.0 { -compressed } else { compressed });
+        let mut floors = [r.floor; CALIBRATED];
+        floors[ACTIVITY] = 0.05;
+        floors[SHAPE] = 0.0;
+        Asked { residuals, floors, views: if count > SHAPE_FROM { CALIBRATED } else { SHAPE } }
     }
 
     /// Chance of a small count as extreme as `value`, by a count distribution with the mean expected.
@@ -422,7 +416,14 @@ impl Body {
 }
 
 fn sum(values: &[f32]) -> f64 {
-    values.iter().map(|v| f64::from(*v)).sum()
+    // Four sums side by side do not wait for each other.
+    let mut sums = [0.0; 4];
+    for four in values.chunks_exact(4) {
+        for (sum, v) in sums.iter_mut().zip(four) {
+            *sum += f64::from(*v);
+        }
+    }
+    (sums[0] + sums[2]) + (sums[1] + sums[3])
 }
 
 /// Surprises that count for the side asked for. The step back after a dip is no rise: spike and step count only as

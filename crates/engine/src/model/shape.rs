@@ -74,7 +74,7 @@ impl Shape {
 
     /// Takes the standardised, compressed value `y`; returns the distance of the shape that it completes.
     pub(super) fn step(&mut self, cfg: &ModelConfig, y: f64) -> f64 {
-        let fixed = (y.clamp(-30.0, 30.0) / UNIT).round() as i16;
+        let fixed = fixed((y.clamp(-30.0, 30.0) / UNIT) as f32);
         if self.ring.is_empty() {
             self.fill(fixed);
         }
@@ -179,36 +179,45 @@ impl Shape {
         if self.uses.is_empty() {
             return None;
         }
-        let capacity = usize::from(self.capacity);
-        let mut least = [f32::INFINITY; LANES];
         let mut squares = [f32::INFINITY; PROTOTYPES_MAX];
-        // In fixed-point units, so that prototypes are only converted, not scaled.
-        let (v, precision) = (v.map(|v| v / UNIT as f32), precision.map(|p| p * UNIT as f32));
-        for (block, squares) in squares[..capacity].chunks_exact_mut(LANES).enumerate() {
-            let mut sums = [0.0f32; LANES];
-            for k in 0..FEATURES {
-                let column = &self.prototypes[k * capacity + block * LANES..][..LANES];
-                for (sum, p) in sums.iter_mut().zip(column) {
-                    let e = (v[k] - f32::from(*p)) * precision[k];
-                    *sum += e * e;
-                }
-            }
-            squares.copy_from_slice(&sums);
-            for (least, sum) in least.iter_mut().zip(&sums) {
-                *least = if *sum < *least { *sum } else { *least };
+        let mut least = [f32::INFINITY; LANES];
+        for (block, squares) in self.blocks(v, precision).zip(squares.chunks_exact_mut(LANES)) {
+            squares.copy_from_slice(&block);
+            for (least, square) in least.iter_mut().zip(&block) {
+                *least = if *square < *least { *square } else { *least };
             }
         }
         let best = least.iter().copied().fold(f32::INFINITY, f32::min);
         squares.iter().position(|s| *s == best).map(|at| (best, at.min(self.uses.len() - 1)))
     }
 
+    /// Is the squared distance to any prototype at most `square`?
+    fn has_near(&self, v: &Vector, precision: &Vector, square: f32) -> bool {
+        self.blocks(v, precision).any(|block| block.iter().fold(false, |near, s| near | (*s <= square)))
+    }
+
+    /// Squared distances to the prototypes, in blocks.
+    fn blocks(&self, v: &Vector, precision: &Vector) -> impl Iterator<Item = [f32; LANES]> {
+        let capacity = usize::from(self.capacity);
+        // In fixed-point units, so that prototypes are only converted, not scaled.
+        let (v, precision) = (v.map(|v| v / UNIT as f32), precision.map(|p| p * UNIT as f32));
+        (0..capacity).step_by(LANES).map(move |start| {
+            let mut sums = [0.0f32; LANES];
+            for k in 0..FEATURES {
+                let column = &self.prototypes[k * capacity + start..][..LANES];
+                for (sum, p) in sums.iter_mut().zip(column) {
+                    let e = (v[k] - f32::from(*p)) * precision[k];
+                    *sum += e * e;
+                }
+            }
+            sums
+        })
+    }
+
     /// Stores a vector as a prototype if it is far from all others (leader clustering, Hartigan 1975, ch. 3).
     fn consider(&mut self, cfg: &ModelConfig, v: Vector, precision: &Vector) {
-        let far = match self.nearest(&v, precision) {
-            Some((square, _)) => square.sqrt() > 0.5 * self.typical.max(0.05),
-            None => true,
-        };
-        if !far {
+        let apart = 0.5 * self.typical.max(0.05);
+        if self.has_near(&v, precision, apart * apart) {
             return;
         }
         let used = self.uses.len();
@@ -239,8 +248,7 @@ impl Shape {
         // Room not yet used repeats the newest prototype, so that it is never nearer than a real one.
         let end = if at + 1 == self.uses.len() { capacity } else { at + 1 };
         for (k, value) in v.iter().enumerate() {
-            let fixed = (value / UNIT as f32).round() as i16;
-            self.prototypes[k * capacity + at..k * capacity + end].fill(fixed);
+            self.prototypes[k * capacity + at..k * capacity + end].fill(fixed(value / UNIT as f32));
         }
     }
 
@@ -279,6 +287,11 @@ impl Sums {
         let oldest_step = i32::from(out[1]) - i32::from(before(16));
         self.steps += (x - i32::from(previous)).abs() - oldest_step.abs();
     }
+}
+
+/// The nearest whole number, without a call on processors that have no instruction for it.
+fn fixed(units: f32) -> i16 {
+    (units + 0.5f32.copysign(units)) as i16
 }
 
 fn features(s: &Sums, newest: i16) -> Vector {

@@ -16,6 +16,10 @@ const EVENT_CAP: f64 = 10.0;
 /// Half-life, in buckets, of the strength that a later bucket must exceed to be a new event.
 const SHADOW_HALF_LIFE: f64 = 8.0;
 
+/// Below this no result is ever written, so that nobody asks for the parts of the surprise (`score/scale.rs`: at least 1.45 for
+/// any bucket span).
+const TOLD: f64 = 1.4;
+
 /// Surprises joined, before the rate per day.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Joined {
@@ -47,7 +51,11 @@ pub(super) fn join(cfg: &ModelConfig, surprise: &[f64; VIEWS], strength: f64) ->
     let single = powers[SPIKE] + powers[CONTEXT] + powers[STEP] + powers[RANGE] + powers[MIDDLE];
     let multi = powers[WINDOW_1] + powers[WINDOW_2] + powers[ACTIVITY] + powers[SHAPE] + powers[STUCK];
     let root = |v: f64| if v > 0.0 { v.powf(1.0 / t.norm) } else { 0.0 };
-    Joined { all: root(single + multi), single: root(single), multi: root(multi) }
+    let all = root(single + multi);
+    if all < TOLD {
+        return Joined { all, single: 0.0, multi: 0.0 };
+    }
+    Joined { all, single: root(single), multi: root(multi) }
 }
 
 /// The views' tails are cautious: a hundred times the usual size is little more surprising than ten times. What is an

@@ -51,6 +51,16 @@ impl Surprise {
     }
 }
 
+/// What the calibrated views are asked.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Asked {
+    pub(super) residuals: [f64; CALIBRATED],
+    /// Least scales.
+    pub(super) floors: [f64; CALIBRATED],
+    /// Only the first so many have something to say.
+    pub(super) views: usize,
+}
+
 /// Scales and histories of all calibrated views.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub(super) struct Views {
@@ -68,35 +78,52 @@ impl Views {
         self.scales[view].get()
     }
 
-    /// Judges the residual `r` by the view's past: prior tail, own history, and a power law beyond its record.
-    /// `prior` is the chance of such a residual before anything was seen, when the view has a better one than the
-    /// t-like tail.
+    /// Judges the residuals by the views' past: prior tail, own history, and a power law beyond its record. `prior` is the
+    /// chance of the spike and of the context before anything was seen, when there is a better one than the t-like tail.
+    ///
+    /// All views at once, stage by stage: each stage waits long for its divisions and logarithms, which overlap so.
     pub(super) fn judge(
         &self,
         cfg: &ModelConfig,
-        view: usize,
-        r: f64,
-        floor: f64,
+        asked: &Asked,
         prior: Option<f64>,
-    ) -> Surprise {
-        let scale = &self.scales[view];
-        if scale.count() < SCALE_FROM {
-            return Surprise::default();
-        }
-        let z = (r / scale.get().max(floor).max(1e-250)).clamp(-1e9, 1e9);
-        let size = z.abs();
-        let position = log_position(size);
+    ) -> [Surprise; CALIBRATED] {
         let t = &cfg.tuning;
-        let seen = self.histograms.tail(&cfg.tails, view, z < 0.0, position, t.other_side);
-        let prior = prior.unwrap_or_else(|| prior_tail(size));
-        let p = (t.prior * prior + seen) / (t.prior + self.histograms.weight(view));
-        Surprise { z, position, bits: -fast_ln(p.clamp(1e-300, 1.0)) * std::f64::consts::LOG10_E }
+        let mut out = [Surprise::default(); CALIBRATED];
+        for (view, s) in out.iter_mut().enumerate() {
+            let scale = self.scales[view].get().max(asked.floors[view]).max(1e-250);
+            s.z = (asked.residuals[view] / scale).clamp(-1e9, 1e9);
+        }
+        for s in &mut out {
+            s.position = log_position(s.z.abs());
+        }
+        let mut chances = [1.0; CALIBRATED];
+        for (view, p) in chances.iter_mut().enumerate() {
+            let s = &out[view];
+            let seen = self.histograms.tail(&cfg.tails, view, s.z < 0.0, s.position, t.other_side);
+            let prior = prior.filter(|_| view == SPIKE || view == CONTEXT);
+            let prior = prior.unwrap_or_else(|| prior_tail(s.z.abs()));
+            *p = (t.prior * prior + seen) / (t.prior + self.histograms.weight(view));
+        }
+        for (view, s) in out.iter_mut().enumerate() {
+            s.bits = -fast_ln(chances[view].clamp(1e-300, 1.0)) * std::f64::consts::LOG10_E;
+            if self.scales[view].count() < SCALE_FROM || view >= asked.views {
+                *s = Surprise::default();
+            }
+        }
+        out
     }
 
     /// Learns what was judged.
-    pub(super) fn learn(&mut self, cfg: &ModelConfig, view: usize, r: f64, s: &Surprise) {
-        self.histograms.add(view, s.z < 0.0, s.position);
-        self.scales[view].learn(r.abs(), cfg.tuning.scale_memory, cfg.tuning.clip * 1.5);
+    pub(super) fn learn(&mut self, cfg: &ModelConfig, asked: &Asked, judged: &[Surprise; CALIBRATED]) {
+        for (view, s) in judged[..asked.views].iter().enumerate() {
+            self.histograms.add(view, s.z < 0.0, s.position);
+            self.scales[view].learn(
+                asked.residuals[view].abs(),
+                cfg.tuning.scale_memory,
+                cfg.tuning.clip * 1.5,
+            );
+        }
     }
 
     /// Residual (not standardised) that is exceeded on one side by the share `share` of all values.

@@ -71,6 +71,21 @@ impl TailTable {
     }
 }
 
+/// `Σ (own + share · opposite) · weight`, summed in lanes.
+#[inline]
+fn weighted_sum(own: &[u16], opposite: &[u16], share: f32, weights: &[f32]) -> f32 {
+    let mut lanes = [0.0f32; GROWTH];
+    for ((o, p), w) in
+        own.chunks_exact(GROWTH).zip(opposite.chunks_exact(GROWTH)).zip(weights.chunks_exact(GROWTH))
+    {
+        for lane in 0..GROWTH {
+            lanes[lane] += (f32::from(o[lane]) + share * f32::from(p[lane])) * w[lane];
+        }
+    }
+    let [a, b, c, d, e, f, g, h] = lanes;
+    ((a + e) + (b + f)) + ((c + g) + (d + h))
+}
+
 /// The histograms of all views of one series.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Histograms {
@@ -104,16 +119,7 @@ impl Histograms {
         let (up, down) = pair.split_at(bins);
         let (own, opposite) = if negative { (down, up) } else { (up, down) };
         let weights = &table.row(position)[..bins];
-        let share = other as f32;
-        let mut lanes = [0.0f32; GROWTH];
-        for ((o, p), w) in
-            own.chunks_exact(GROWTH).zip(opposite.chunks_exact(GROWTH)).zip(weights.chunks_exact(GROWTH))
-        {
-            for lane in 0..GROWTH {
-                lanes[lane] += (f32::from(o[lane]) + share * f32::from(p[lane])) * w[lane];
-            }
-        }
-        2.0 / (1.0 + other) * f64::from(lanes.iter().sum::<f32>())
+        2.0 / (1.0 + other) * f64::from(weighted_sum(own, opposite, other as f32, weights))
     }
 
     /// Adds one residual.
