@@ -169,7 +169,8 @@ impl Population {
         }
         scratch.clear();
         for member in &mut members {
-            member.y = (member.value / unit).asinh();
+            // Beyond, numbers are as good as infinite, and so would be the distances between them.
+            member.y = (member.value / unit).clamp(-1e300, 1e300).asinh();
             scratch.push(member.y);
         }
         let middle = median(&mut scratch);

@@ -188,3 +188,24 @@ fn the_analysis_can_be_sent_to_a_thread() {
     fn is_send<T: Send>() {}
     is_send::<Analysis>();
 }
+
+#[test]
+fn members_at_both_ends_of_the_numbers_have_finite_bounds() {
+    for function in ["mean", "varp"] {
+        let config = json!({
+            "bucket_span": "1m", "detectors": [{"function": function, "field_name": "v", "over_field_name": "b"}],
+            "model_plot_config": { "enabled": true },
+        });
+        let mut run = Run::new(config);
+        let fields = run.analysis.fields().to_vec();
+        let buckets =
+            [[0.0, 0.0], [0.0, 1e154], [1e308, 1e308], [-1e308, 1e154], [1.0, 2.0], [5e-324, 1e308]];
+        for (bucket, values) in buckets.iter().cycle().take(30).enumerate() {
+            for value in values {
+                let row = [Cell::Number(*value), Cell::None, Cell::from("n"), Cell::None];
+                run.push(1_700_000_000 + 60 * bucket as i64, &cells(&fields, &row));
+            }
+        }
+        is_sound(&run.finish());
+    }
+}
