@@ -62,7 +62,9 @@ impl App {
         let search = open_search(&config, &clock).await?;
         let store = open_store(&config, search.as_ref(), &clock).await?;
         let failed = |error: jobs::Error| StartError::Jobs(error.to_string());
-        let jobs = Jobs::start(store, Arc::clone(&clock), job_options(&config)).await.map_err(failed)?;
+        // Boxed: it has room for the states of jobs that were open.
+        let jobs = Box::pin(Jobs::start(store, Arc::clone(&clock), job_options(&config)));
+        let jobs = jobs.await.map_err(failed)?;
         let gateway = open_gateway(&config)?;
         let tasks = Tasks::new(Arc::clone(&clock));
         Ok(Self(Arc::new(Inner {
