@@ -6,7 +6,7 @@ use types::results::{BucketInfluencer, Record, ResultType};
 
 use super::plan::Plan;
 use super::results::{BUCKET_TIME, Surprises};
-use crate::score::{Identity, Kept, Level, Normalizer, Part, Scale, Strong, Terms};
+use crate::score::{Identity, KEPT_BYTES, Kept, Level, Normalizer, Part, Scale, Strong, Terms};
 use crate::{Output, Rescored, RescoredKind};
 
 /// Stands for the bucket as a whole among the numbers of influencers.
@@ -15,7 +15,6 @@ const WHOLE: u32 = u32::MAX;
 const FEATURES: [&str; 4] = ["", "min", "max", "mean"];
 /// Strong results and events that a job keeps, as a share of its memory.
 const MEMORY_SHARE: u64 = 100;
-const KEPT_BYTES: u64 = 56;
 const KEPT_MIN: u64 = 500;
 const KEPT_MAX: u64 = 20_000;
 

@@ -122,7 +122,7 @@ impl Density {
             self.history.iter_mut().for_each(|count| *count = count.div_ceil(2));
             self.judged = self.history.iter().map(|count| u32::from(*count)).sum::<u32>() + USUAL_FROM;
         }
-        Surprise::of_range(0.0, -fast_ln(p.clamp(1e-300, 1.0)) * std::f64::consts::LOG10_E)
+        Surprise::without_place(0.0, -fast_ln(p.clamp(1e-300, 1.0)) * std::f64::consts::LOG10_E)
     }
 
     pub(super) fn prefetch(&self) {

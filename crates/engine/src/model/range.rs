@@ -45,7 +45,7 @@ impl Range {
             return Surprise::default();
         }
         let range = (self.highest - self.lowest).max(floor);
-        Surprise::of_range(out, 3.0 * (1.0 + 10.0 * out.abs() / range).log10())
+        Surprise::without_place(out, 3.0 * (1.0 + 10.0 * out.abs() / range).log10())
     }
 
     /// By how many doublings a residual exceeds the record of its side: a share of the largest value, half the range of all

@@ -60,7 +60,7 @@ impl Repeats {
         let short = 1.0 + length / SHORT;
         let prior = 1.0 / (short * short * short * short);
         let p = (cfg.tuning.prior * prior + longer) / (cfg.tuning.prior + f64::from(self.starts));
-        Surprise::of_range(0.0, -fast_ln(p.clamp(1e-300, 1.0)) * std::f64::consts::LOG10_E)
+        Surprise::without_place(0.0, -fast_ln(p.clamp(1e-300, 1.0)) * std::f64::consts::LOG10_E)
     }
 
     fn end_run(&mut self) {

@@ -46,7 +46,7 @@ pub(super) struct Surprise {
 
 impl Surprise {
     /// Surprise of a view whose history is of another kind, or that has none: `z` only tells the side.
-    pub(super) fn of_range(z: f64, bits: f64) -> Self {
+    pub(super) fn without_place(z: f64, bits: f64) -> Self {
         Self { z, position: 0.0, bits }
     }
 }

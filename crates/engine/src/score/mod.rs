@@ -12,7 +12,7 @@ mod scale;
 pub(crate) use history::Window;
 pub(crate) use influence::{INFLUENCE_MIN, Share, influence};
 pub(crate) use joint::Joint;
-pub(crate) use normalizer::{Identity, Kept, Level, Normalizer, Part, Strong, Terms};
+pub(crate) use normalizer::{Identity, KEPT_BYTES, Kept, Level, Normalizer, Part, Strong, Terms};
 pub(crate) use population_tail::PopulationTail;
 pub(crate) use rate::CrowdHistory;
 pub(crate) use scale::Scale;

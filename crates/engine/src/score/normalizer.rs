@@ -21,7 +21,8 @@ const THINNED: f64 = 0.1;
 /// Bytes of a level, roughly.
 const LEVEL_BYTES: u64 = 160;
 const EVENT_BYTES: u64 = 24;
-const KEPT_BYTES: u64 = 56;
+/// Of a result that is kept.
+pub(crate) const KEPT_BYTES: u64 = 56;
 const PART_BYTES: u64 = 24;
 
 /// What is compared with each other.
