@@ -1,6 +1,6 @@
 //! Points in time as clients write them.
 
-use search::date::{DateFormat, DateMath, Missing, Zone, parse_date_math};
+use dates::{DateFormat, DateMath, Missing, Zone, parse_date_math};
 use serde_json::Value;
 use types::TimestampMs;
 

@@ -305,6 +305,15 @@ impl Error {
     }
 }
 
+impl From<types::Invalid> for Error {
+    fn from(invalid: types::Invalid) -> Self {
+        match invalid.kind() {
+            ErrorKind::Parse => Self::Parse(invalid.to_string()),
+            _ => Self::IllegalArgument(invalid.to_string()),
+        }
+    }
+}
+
 impl Classify for Error {
     fn kind(&self) -> ErrorKind {
         match self {

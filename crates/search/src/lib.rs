@@ -4,7 +4,6 @@ pub mod agg;
 pub mod analysis;
 pub mod catalog;
 pub mod cluster;
-pub mod date;
 pub mod document;
 pub mod error;
 pub mod index;

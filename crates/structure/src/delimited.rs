@@ -93,7 +93,7 @@ fn described(
     };
     let records: Vec<Record> = body.iter().map(record).collect();
     let columns = Columns::of(&records);
-    let time = crate::find::time_of(&columns, options)?;
+    let time = crate::time_field::time_of(&columns, options)?;
     let sample_start: String = sample.lines().take(2).flat_map(|line| [line, "\n"]).collect();
     let mut found = Structure::new(Format::Delimited, lines, rows.len(), sample_start);
     found.explanation.push(format!(

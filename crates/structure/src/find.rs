@@ -1,8 +1,6 @@
 //! Which format a text has: the first of NDJSON, XML, delimited values and text that fits.
 
-use crate::fields::Columns;
 use crate::outcome::Structure;
-use crate::timestamp::Found;
 use crate::{Error, Format, Options, Result, delimited, ndjson, text, xml};
 
 /// A text has at least so many lines.
@@ -90,31 +88,6 @@ fn check(options: &Options) -> Result<()> {
         ));
     }
     Ok(())
-}
-
-/// The time among the fields, as asked for or as found.
-pub(crate) fn time_of(columns: &Columns, options: &Options) -> Result<Option<(String, Found)>> {
-    let format = match &options.timestamp_format {
-        Some(None) => return Ok(None),
-        Some(Some(format)) => Some(format.as_str()),
-        None => None,
-    };
-    let wanted = options.timestamp_field.as_deref();
-    if let Some(wanted) = wanted.filter(|wanted| columns.values(wanted).is_empty()) {
-        return Err(Error::Contradiction(format!(
-            "Specified timestamp field [{wanted}] is not present in record"
-        )));
-    }
-    let found = columns.time(wanted, format, &options.stop)?;
-    match (found, wanted, format) {
-        (None, _, Some(format)) => Err(Error::Contradiction(format!(
-            "Specified timestamp format [{format}] does not match for any record"
-        ))),
-        (None, Some(wanted), None) => Err(Error::Contradiction(format!(
-            "Specified timestamp field [{wanted}] has no known timestamp format"
-        ))),
-        (found, ..) => Ok(found),
-    }
 }
 
 #[cfg(test)]

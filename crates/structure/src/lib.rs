@@ -7,6 +7,7 @@
 //! | [`options`] | what the caller knows already |
 //! | `ndjson`, `delimited`, `xml`, `text` | one format each |
 //! | `csv` | rows of delimited text |
+//! | `time_field` | which field holds the time |
 //! | `timestamp` | formats of times, and finding them in text |
 //! | [`grok`] | named patterns and expressions made of them |
 //! | `guess` | a grok expression that fits all messages |
@@ -24,6 +25,7 @@ mod ndjson;
 pub mod options;
 pub mod outcome;
 mod text;
+mod time_field;
 mod timestamp;
 mod xml;
 

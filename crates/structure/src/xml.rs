@@ -39,7 +39,7 @@ pub(crate) fn find(sample: &str, lines: usize, truncated: bool, options: &Option
     }
     let records: Vec<Record> = messages.iter().map(|message| fields(message)).collect();
     let columns = Columns::of(&records);
-    let time = crate::find::time_of(&columns, options)?;
+    let time = crate::time_field::time_of(&columns, options)?;
     let sample_start: String = sample.lines().take(2).flat_map(|line| [line, "\n"]).collect();
     let mut found = Structure::new(Format::Xml, lines, records.len(), sample_start);
     found.explanation.push(format!("The text is made of XML elements [{tag}]"));

@@ -4,7 +4,7 @@ use memchr::{memchr, memchr_iter, memchr2};
 
 use super::batch::{Rows, Span};
 use super::error::InputError;
-use super::reader::{Parsed, RecordSchema};
+use super::schema::{Parsed, RecordSchema};
 
 /// One value of a row.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]

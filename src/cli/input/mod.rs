@@ -15,10 +15,12 @@ mod ndjson;
 mod number;
 mod open;
 mod reader;
+mod schema;
 mod time;
 
 pub(crate) use error::InputError;
 pub(crate) use lines::LineReader;
 pub(crate) use open::{Progress, open};
-pub(crate) use reader::{InputFormat, RecordReader, RecordSchema};
+pub(crate) use reader::{InputFormat, RecordReader};
+pub(crate) use schema::RecordSchema;
 pub(crate) use time::TimeFormat;

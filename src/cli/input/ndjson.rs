@@ -7,7 +7,7 @@ use super::error::InputError;
 use super::field_tree::FieldTree;
 use super::json::{RawValue, read_object};
 use super::number::parse_f64;
-use super::reader::{Parsed, RecordSchema};
+use super::schema::{Parsed, RecordSchema};
 
 /// Integers with more digits are given as text: as a floating point number two ids could become one.
 const EXACT_DIGITS: usize = 15;

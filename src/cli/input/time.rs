@@ -1,6 +1,6 @@
 //! Times in records: epoch numbers and ISO 8601 by hand, all other patterns as Elasticsearch reads them.
 
-use search::date::{DateFormat, Missing, Zone};
+use dates::{DateFormat, Missing, Zone};
 
 use super::error::InputError;
 use super::number::{parse_f64, parse_i64};

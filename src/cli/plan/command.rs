@@ -10,8 +10,9 @@ use super::change::{Action, Change};
 use super::current::Current;
 use super::document;
 use super::export::{self, Format, State};
-use super::planning::{self, Sides};
+use super::planning;
 use super::server::{Server, Step};
+use super::sides::Sides;
 use super::{PlanError, print};
 use crate::cli::CliError;
 

@@ -4,24 +4,18 @@ use serde_json::{Map, Value, json};
 
 use super::PlanError;
 use super::change::{Action, Change, Model};
-use super::current::{Current, CurrentFeed};
+use super::current::CurrentFeed;
 use super::difference;
 use super::document::{Document, Kind};
 use super::normal;
-use super::planning::{Jobs, Sides};
 use super::server::Step;
+use super::sides::{Jobs, Sides, job_id_of};
 
 /// Fields that say which data the job sees.
 const DATA: [&str; 5] = ["indices", "query", "aggregations", "script_fields", "runtime_mappings"];
 
 fn path(id: &str) -> String {
     format!("/_ml/datafeeds/{id}")
-}
-
-/// The job that a file's datafeed feeds; a file that does not say means the job that it feeds now.
-pub(super) fn job_id_of<'a>(document: &'a Document, current: &'a Current) -> Option<&'a str> {
-    let named = document.body.get("job_id").and_then(Value::as_str);
-    named.or_else(|| current.feeds.get(&document.id).map(CurrentFeed::job_id))
 }
 
 /// Stops the datafeed before the change if it runs.

@@ -10,8 +10,8 @@ use super::difference::{self, Difference};
 use super::document::{Document, Kind};
 use super::feeds;
 use super::normal;
-use super::planning::{Jobs, Sides};
 use super::server::Step;
+use super::sides::{Jobs, Sides};
 
 /// Fields that an update takes and that act at once.
 const LIVE: [&str; 8] = [

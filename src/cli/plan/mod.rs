@@ -31,6 +31,7 @@ mod normal;
 mod planning;
 mod print;
 mod server;
+mod sides;
 mod snapshot;
 
 pub(crate) use error::PlanError;

@@ -1,58 +1,11 @@
 //! From files and a server to the changes that make the server what the files say.
 
-use std::collections::{BTreeMap, BTreeSet};
-
 use super::PlanError;
 use super::change::{Action, Change, Model};
-use super::current::{Current, CurrentFeed};
-use super::document::{Document, Kind};
-use super::server::{Server, Step};
+use super::document::Kind;
+use super::server::Step;
+use super::sides::{Jobs, Sides};
 use super::{feeds, jobs, lists, snapshot};
-
-/// Both sides of a comparison.
-#[derive(Debug)]
-pub(super) struct Sides<'a> {
-    pub(super) documents: &'a [Document],
-    pub(super) current: &'a Current,
-    pub(super) server: &'a Server,
-    /// Is what no file names to be deleted?
-    pub(super) prune: bool,
-}
-
-/// What has been found out about jobs, for what depends on them.
-#[derive(Debug, Default)]
-pub(super) struct Jobs {
-    /// Jobs that will be created.
-    pub(super) created: BTreeSet<String>,
-    /// Jobs that will be created anew, and what starts them again once they have their datafeed.
-    pub(super) replaced: BTreeMap<String, Vec<Step>>,
-}
-
-impl Sides<'_> {
-    pub(super) fn of(&self, kind: Kind) -> impl Iterator<Item = &Document> {
-        self.documents.iter().filter(move |document| document.kind == kind)
-    }
-
-    /// The file's datafeed of a job.
-    pub(super) fn feed_document_of(&self, job_id: &str) -> Option<&Document> {
-        self.of(Kind::Datafeed).find(|document| feeds::job_id_of(document, self.current) == Some(job_id))
-    }
-
-    /// The server's datafeed of a job, unless it has been pruned by then.
-    pub(super) fn feed_that_stays(&self, job_id: &str) -> Option<(&str, &CurrentFeed)> {
-        self.current.feed_of(job_id).filter(|(id, _)| !self.prune || self.names(Kind::Datafeed, id))
-    }
-
-    /// The jobs that are deleted because no file names them.
-    fn pruned_jobs(&self) -> BTreeSet<String> {
-        let jobs = self.current.jobs.keys().filter(|id| self.prune && !self.names(Kind::Job, id));
-        jobs.cloned().collect()
-    }
-
-    fn names(&self, kind: Kind, id: &str) -> bool {
-        self.of(kind).any(|document| document.id == id)
-    }
-}
 
 /// All changes, in the order in which they are carried out.
 ///

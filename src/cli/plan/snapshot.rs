@@ -8,8 +8,8 @@ use serde_json::{Value, json};
 use super::PlanError;
 use super::change::{Action, Change, Model};
 use super::document::{Document, Kind};
-use super::planning::{Jobs, Sides};
 use super::server::{Server, Step};
+use super::sides::{Jobs, Sides};
 
 const STATE: &str = ".ml-state*";
 const STATE_WRITE: &str = ".ml-state-write";

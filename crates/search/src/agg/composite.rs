@@ -2,13 +2,13 @@
 
 use std::cmp::Ordering;
 
+use dates::Rounding;
 use serde_json::{Map, Value, json};
 
 use super::batch::{ColumnKind, Dictionary, Values};
 use super::node::{Aggregator, Children, Finish, Rows};
 use super::output::{Bucket, Output, number};
 use super::source::{Print, Source};
-use crate::date::Rounding;
 use crate::error::{Error, Result};
 
 /// More combinations are refused, to keep memory bounded.

@@ -1,5 +1,6 @@
 //! `date_histogram` and `histogram`.
 
+use dates::Rounding;
 use serde_json::{Map, Value, json};
 
 use super::batch::Values;
@@ -7,7 +8,6 @@ use super::node::{Aggregator, Cells, Children, Finish, NOBODY, Rows};
 use super::order::Order;
 use super::output::{Bucket, Output, double_text, number};
 use super::source::Source;
-use crate::date::Rounding;
 use crate::error::Result;
 
 /// How values become keys. Keys are whole numbers: times, or multiples of the interval.

@@ -3,6 +3,7 @@
 
 use std::sync::Arc;
 
+use dates::{DateFormat, Zone};
 use serde_json::Value;
 
 use super::batch::{ColumnKind, ColumnSpec, Dictionary, Scope};
@@ -13,7 +14,6 @@ use super::quantile::{CardinalityAggregator, QuantileAggregator, Question};
 use super::request::{Aggregations, PIPELINES, Request};
 use super::source::{Print, Source};
 use super::top::{GeoAggregator, SortBy, TopAggregator};
-use crate::date::{DateFormat, Zone};
 use crate::error::{Error, Result};
 use crate::query::params::{Params, plain};
 use crate::query::{Field, FieldKind, FieldTypes, Query};

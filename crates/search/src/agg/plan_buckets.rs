@@ -2,6 +2,8 @@
 
 use std::sync::Arc;
 
+use dates::interval::offset_ms;
+use dates::{DateFormat, DateMath, Interval, Missing, Rounding, Zone, parse_date_math};
 use serde_json::{Map, Value, json};
 
 use super::batch::{ColumnKind, Scope};
@@ -14,8 +16,6 @@ use super::request::Request;
 use super::single::{FixedAggregator, Gate, Gates, SingleAggregator, range_head};
 use super::source::Print;
 use super::terms::{Choice, TermsAggregator};
-use crate::date::interval::offset_ms;
-use crate::date::{DateFormat, DateMath, Interval, Missing, Rounding, Zone, parse_date_math};
 use crate::error::{Error, Result};
 use crate::query::params::{Params, plain};
 use crate::query::{FieldKind, Query, regexp};
@@ -420,7 +420,7 @@ struct HistogramParts {
 }
 
 fn zone(params: &mut Params<'_>) -> Result<Zone> {
-    params.text("time_zone")?.map_or_else(|| Ok(Zone::utc()), |text| Zone::parse(&text))
+    params.text("time_zone")?.map_or_else(|| Ok(Zone::utc()), |text| Ok(Zone::parse(&text)?))
 }
 
 /// The interval, whichever way it is given, and the offset in milliseconds.

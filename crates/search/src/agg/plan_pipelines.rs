@@ -1,12 +1,12 @@
 //! Reads pipelines.
 
+use dates::interval::duration_ms;
+use dates::{CalendarUnit, Interval};
 use serde_json::Value;
 
 use super::expression::Expression;
 use super::pipeline::{Over, Pipeline, Step};
 use super::request::Request;
-use crate::date::interval::duration_ms;
-use crate::date::{CalendarUnit, Interval};
 use crate::error::{Error, Result};
 use crate::query::params::{Params, plain};
 

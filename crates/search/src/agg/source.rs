@@ -2,10 +2,10 @@
 
 use std::sync::Arc;
 
+use dates::{DateFormat, Zone};
 use serde_json::Value;
 
 use super::batch::{Batch, Column, Values};
-use crate::date::{DateFormat, Zone};
 
 /// A field's values in a scope.
 #[derive(Clone, Debug)]

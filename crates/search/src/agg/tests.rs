@@ -2,11 +2,11 @@
 
 use std::collections::BTreeMap;
 
+use dates::DateFormat;
 use proptest::prelude::*;
 use serde_json::{Map, Value, json};
 
 use super::*;
-use crate::date::DateFormat;
 use crate::error::Result;
 use crate::query::value::natives;
 use crate::query::{Field, FieldKind, FieldTypes};
@@ -403,7 +403,7 @@ proptest! {
                 let mean = (!numbers.is_empty()).then(|| numbers.iter().sum::<f64>() / numbers.len() as f64);
                 json!({"key": host, "doc_count": values.len(), "m": {"value": mean}})
             }).collect();
-            json!({"key_as_string": DateFormat::default_format().print(key, &crate::date::Zone::utc()), "key": key, "doc_count": count,
+            json!({"key_as_string": DateFormat::default_format().print(key, &dates::Zone::utc()), "key": key, "doc_count": count,
                 "h": {"doc_count_error_upper_bound": 0, "sum_other_doc_count": other, "buckets": buckets}})
         }).collect();
         prop_assert_eq!(&answer["a"]["buckets"], &Value::Array(expected));

@@ -1,9 +1,9 @@
 //! Mappings for fields that nobody declared: guessed from the first value, or taken from dynamic templates.
 
+use dates::{DateFormat, Missing, Zone};
 use serde_json::{Map, Value, json};
 
 use super::compiled::wildcard_matches;
-use crate::date::{DateFormat, Missing, Zone};
 use crate::error::{Error, Result};
 
 /// How undeclared fields are mapped.
@@ -43,9 +43,9 @@ impl DynamicRules {
                 .iter()
                 .filter_map(Value::as_str)
                 .map(DateFormat::new)
-                .collect::<Result<Vec<_>>>()
+                .collect::<dates::Result<Vec<_>>>()
                 .map_err(|error| Error::MapperParsing(format!("Failed to parse mapping: {error}")))?,
-            _ => DATE_FORMATS.into_iter().map(DateFormat::new).collect::<Result<_>>()?,
+            _ => DATE_FORMATS.into_iter().map(DateFormat::new).collect::<dates::Result<_>>()?,
         };
         let templates = match body.get("dynamic_templates") {
             None => Vec::new(),

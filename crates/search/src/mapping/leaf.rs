@@ -2,10 +2,10 @@
 
 use std::sync::Arc;
 
+use dates::DateFormat;
 use serde_json::{Map, Value};
 
 use crate::analysis::Analyzer;
-use crate::date::DateFormat;
 use crate::error::{Error, Result};
 use crate::query::{Field, FieldKind};
 

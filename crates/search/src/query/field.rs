@@ -2,10 +2,10 @@
 
 use std::sync::Arc;
 
+use dates::DateFormat;
 use serde_json::Value;
 
 use crate::analysis::Analyzer;
-use crate::date::DateFormat;
 
 /// A mapping, as queries and aggregations see it. The mapping layer implements it.
 pub trait FieldTypes {

@@ -2,6 +2,7 @@
 
 use std::ops::Bound;
 
+use dates::{DateFormat, DateMath, Missing, Zone, parse_date_math};
 use serde_json::Value;
 
 use super::ast::{Bounds, Fuzziness, PatternKind};
@@ -11,7 +12,6 @@ use super::predicate::{Predicate, Test};
 use super::regexp;
 use super::resolve::Resolver;
 use super::value::ip;
-use crate::date::{DateFormat, DateMath, Missing, Zone, parse_date_math};
 use crate::error::{Error, Result};
 
 /// More terms are refused (`index.max_terms_count`).
@@ -119,7 +119,7 @@ impl Resolver<'_> {
     }
 }
 
-fn date_error(error: Error) -> Error {
+fn date_error(error: types::Invalid) -> Error {
     Error::QueryShard { reason: error.to_string(), cause: "parse_exception" }
 }
 

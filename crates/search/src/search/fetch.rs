@@ -1,11 +1,11 @@
 //! From documents to hits in JSON.
 
+use dates::{DateFormat, Zone};
 use serde_json::{Map, Value, json};
 
 use super::plan::fielddata_disabled;
 use super::request::{SearchRequest, WantedField};
 use super::source_filter::SourceFilter;
-use crate::date::{DateFormat, Zone};
 use crate::error::{Error, Result};
 use crate::index::Reader;
 use crate::mapping::{Leaf, Mapping};

@@ -76,7 +76,7 @@ impl Search {
         keep: Option<&str>,
         started: i64,
     ) -> Result<Value> {
-        let keep_ms = keep.map(|text| crate::date::interval::duration_ms(text, "keep_alive")).transpose()?;
+        let keep_ms = keep.map(|text| dates::interval::duration_ms(text, "keep_alive")).transpose()?;
         request.check_window(10_000).map_err(|error| error.on_index(""))?;
         let context = self.contexts(|contexts| contexts.get(id, started, keep_ms))?;
         let Context::Pit(views) = context else {

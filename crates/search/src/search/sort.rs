@@ -197,8 +197,8 @@ impl KeyValue {
     pub fn to_json(&self, key: &SortKey, kind: Option<&FieldKind>) -> Value {
         match self {
             Self::Int(ms) => match (kind, &key.format) {
-                (Some(FieldKind::Date { .. }), Some(format)) => crate::date::DateFormat::new(format)
-                    .map_or_else(|_| json!(ms), |format| json!(format.print(*ms, &crate::date::Zone::utc()))),
+                (Some(FieldKind::Date { .. }), Some(format)) => dates::DateFormat::new(format)
+                    .map_or_else(|_| json!(ms), |format| json!(format.print(*ms, &dates::Zone::utc()))),
                 _ => json!(ms),
             },
             Self::Double(value) => json!(value),
@@ -255,7 +255,7 @@ impl KeyValue {
                 number.as_f64().map(Self::Double).ok_or_else(refuse)
             }
             (Some(FieldKind::Date { format }), Value::String(text)) => {
-                let own = key.format.as_deref().map(crate::date::DateFormat::new).transpose()?;
+                let own = key.format.as_deref().map(dates::DateFormat::new).transpose()?;
                 let format = own.as_ref().unwrap_or(format);
                 format
                     .parse_value(&json!(text))

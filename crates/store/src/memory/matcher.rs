@@ -2,7 +2,7 @@
 
 use std::cmp::Ordering;
 
-use search::date::DateFormat;
+use dates::DateFormat;
 use serde_json::Value;
 
 use super::state::wildcard;

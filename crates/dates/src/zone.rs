@@ -3,7 +3,9 @@
 use jiff::Timestamp;
 use jiff::tz::{AmbiguousOffset, Offset, TimeZone};
 
-use crate::error::{Error, Result};
+use types::Invalid;
+
+use crate::Result;
 
 /// A time zone.
 #[derive(Clone, Debug, PartialEq)]
@@ -115,8 +117,8 @@ impl Zone {
     }
 }
 
-fn unknown(text: &str) -> Error {
-    Error::illegal(format!("Unknown time-zone ID: {text}"))
+fn unknown(text: &str) -> Invalid {
+    Invalid::argument(format!("Unknown time-zone ID: {text}"))
 }
 
 /// The name under which the zone was asked for; for a fixed offset, the offset.

@@ -1,6 +1,8 @@
 //! Intervals and offsets of histograms: `30s`, `1M`, `month`, `+6h`.
 
-use crate::error::{Error, Result};
+use types::Invalid;
+
+use crate::Result;
 
 /// The length of a date histogram's buckets.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -39,7 +41,7 @@ impl Interval {
     /// When it is not one unit of the calendar.
     pub fn calendar(text: &str) -> Result<Self> {
         calendar_unit(text).map(Self::Calendar).ok_or_else(|| {
-            Error::illegal(format!(
+            Invalid::argument(format!(
                 "The supplied interval [{text}] could not be parsed as a calendar interval."
             ))
         })
@@ -52,7 +54,7 @@ impl Interval {
     pub fn fixed(text: &str) -> Result<Self> {
         match duration_ms(text, "date_histogram.fixedInterval")? {
             ms if ms > 0 => Ok(Self::Fixed(ms)),
-            _ => Err(Error::illegal("[interval] must be 1 or greater for aggregation [date_histogram]")),
+            _ => Err(Invalid::argument("[interval] must be 1 or greater for aggregation [date_histogram]")),
         }
     }
 
@@ -85,7 +87,7 @@ fn calendar_unit(text: &str) -> Option<CalendarUnit> {
 /// When there is no number, no unit, or a negative number.
 pub fn duration_ms(text: &str, setting: &str) -> Result<i64> {
     let failed = |why: &str| {
-        Error::illegal(format!(
+        Invalid::argument(format!(
             "failed to parse setting [{setting}] with value [{text}] as a time value{why}"
         ))
     };

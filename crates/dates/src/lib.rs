@@ -1,4 +1,5 @@
 //! Dates as Elasticsearch reads, writes, rounds and reckons with them. Times are milliseconds since 1970-01-01T00:00:00Z.
+//! Pure: the present is always handed in.
 //!
 //! | module | holds |
 //! | --- | --- |
@@ -19,8 +20,12 @@ mod pattern_print;
 pub mod rounding;
 pub mod zone;
 
-pub use format::{DateFormat, Missing};
+pub use format::DateFormat;
 pub use interval::{CalendarUnit, Interval};
 pub use maths::{DateMath, parse_date_math};
+pub use pattern::Missing;
 pub use rounding::Rounding;
 pub use zone::Zone;
+
+/// The crate's result. The error is what a client reads.
+pub type Result<T, E = types::Invalid> = std::result::Result<T, E>;

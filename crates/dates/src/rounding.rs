@@ -146,7 +146,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::date::{DateFormat, Missing};
+    use crate::{DateFormat, Missing};
 
     fn ms(text: &str) -> i64 {
         DateFormat::default_format().parse(text, &Zone::utc(), Missing::Earliest).unwrap()

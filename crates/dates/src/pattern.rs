@@ -1,8 +1,17 @@
 //! Patterns of Java's `DateTimeFormatter`: the letters that dates of documents use, without locales.
 
 use super::civil::{DAY_MS, days_from_civil, days_in_month, week_year_start};
-use super::format::Missing;
 use super::zone::{Zone, parse_offset};
+
+/// What to take for the parts that a date string lacks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Missing {
+    /// The earliest time: `2026-01-31` is its first millisecond.
+    Earliest,
+    /// The latest time of day: `2026-01-31` is its last millisecond. A missing month or day is January or 1 all the same,
+    /// as in Elasticsearch.
+    Latest,
+}
 
 /// A compiled pattern.
 #[derive(Clone, Debug, PartialEq)]

@@ -1,11 +1,14 @@
 //! Date maths: `now-1d/d`, `2026-01-01||+1M/d`.
 
 use super::civil::{DAY_MS, civil_from_days, days_from_civil, days_in_month};
-use super::format::{DateFormat, Missing};
+use super::format::DateFormat;
 use super::interval::CalendarUnit;
+use super::pattern::Missing;
 use super::rounding;
 use super::zone::Zone;
-use crate::error::{Error, Result};
+use types::Invalid;
+
+use crate::Result;
 
 /// What date maths reckons with.
 #[derive(Clone, Copy, Debug)]
@@ -38,7 +41,7 @@ pub fn parse_date_math(text: &str, context: DateMath<'_>) -> Result<i64> {
 }
 
 fn apply(start_ms: i64, maths: &str, whole: &str, context: DateMath<'_>) -> Result<i64> {
-    let fail = |why: String| Error::Parse(format!("{why} on date math [{whole}]"));
+    let fail = |why: String| Invalid::parse(format!("{why} on date math [{whole}]"));
     let mut ms = start_ms;
     let mut rest = maths;
     while let Some(operator) = rest.chars().next() {

@@ -5,27 +5,19 @@ use std::sync::{Arc, LazyLock};
 use serde_json::Value;
 
 use super::optional_time;
-use super::pattern::{Leniency, Pattern};
+use super::pattern::{Leniency, Missing, Pattern};
 use super::pattern_print::Local;
 use super::zone::Zone;
 use super::{named, zone};
-use crate::error::{Error, Result};
+use types::Invalid;
+
+use crate::Result;
 
 /// How the date strings of a field are read and printed: with the first alternative that fits, and with the first one.
 #[derive(Clone, Debug, PartialEq)]
 pub struct DateFormat {
     source: String,
     alternatives: Vec<Alternative>,
-}
-
-/// What to take for the parts that a date string lacks.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Missing {
-    /// The earliest time: `2026-01-31` is its first millisecond.
-    Earliest,
-    /// The latest time of day: `2026-01-31` is its last millisecond. A missing month or day is January or 1 all the same,
-    /// as in Elasticsearch.
-    Latest,
 }
 
 #[derive(Clone, Debug, PartialEq)]
@@ -51,7 +43,7 @@ impl DateFormat {
             .split("||")
             .map(|part| {
                 Alternative::new(part.trim())
-                    .map_err(|why| Error::illegal(format!("Invalid format: [{source}]: {why}")))
+                    .map_err(|why| Invalid::argument(format!("Invalid format: [{source}]: {why}")))
             })
             .collect::<Result<_>>()?;
         Ok(Self { source: source.to_owned(), alternatives })
@@ -75,7 +67,7 @@ impl DateFormat {
     /// When no alternative fits.
     pub fn parse(&self, text: &str, zone: &Zone, missing: Missing) -> Result<i64> {
         self.alternatives.iter().find_map(|alternative| alternative.parse(text, zone, missing)).ok_or_else(
-            || Error::Parse(format!("failed to parse date field [{text}] with format [{}]", self.source)),
+            || Invalid::parse(format!("failed to parse date field [{text}] with format [{}]", self.source)),
         )
     }
 
@@ -93,7 +85,7 @@ impl DateFormat {
                 }
                 self.parse(&number.to_string(), &Zone::utc(), Missing::Earliest)
             }
-            other => Err(Error::Parse(format!(
+            other => Err(Invalid::parse(format!(
                 "failed to parse date field [{other}] with format [{}]",
                 self.source
             ))),
