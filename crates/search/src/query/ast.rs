@@ -122,6 +122,15 @@ pub enum Node {
         /// Is an unmapped path no error?
         ignore_unmapped: bool,
     },
+    /// A share of the documents, for readers that divide the work: `number` of `of`.
+    Slice {
+        /// Which share, from 0.
+        number: u64,
+        /// How many shares there are.
+        of: u64,
+        /// The field whose value decides; the document's id if there is none.
+        field: Option<String>,
+    },
     /// A point lies in a box.
     GeoBox {
         /// The field.

@@ -31,6 +31,7 @@ impl Predicate {
                 "_id" => test.accepts_term(id),
                 _ => test.accepts_field(field, object, base),
             },
+            Self::Slice { number, of, field } => share(id, field.as_deref(), object, *of) == *number,
             Self::Nested { path, inner } => {
                 let Some(below) = relative(path, base) else { return false };
                 let mut found = false;
@@ -41,6 +42,21 @@ impl Predicate {
             }
         }
     }
+}
+
+/// The share that a document belongs to. Documents without a value belong to the first.
+fn share(id: &str, field: Option<&Field>, source: &Value, of: u64) -> u64 {
+    let hash = match field {
+        None => crc32fast::hash(id.as_bytes()),
+        Some(field) => match natives(field, source, "").first() {
+            Some(Native::Int(value)) => crc32fast::hash(&value.to_le_bytes()),
+            Some(Native::Double(value)) => crc32fast::hash(&value.to_le_bytes()),
+            Some(Native::Text(text)) => crc32fast::hash(text.as_bytes()),
+            Some(Native::Ip(bits)) => crc32fast::hash(&bits.to_le_bytes()),
+            Some(Native::Geo(..)) | None => 0,
+        },
+    };
+    u64::from(hash) % of.max(1)
 }
 
 impl Test {

@@ -37,7 +37,7 @@ mod syntax;
 mod tests;
 pub mod value;
 
-pub use ast::Query;
+pub use ast::{Node, Query};
 pub use field::{Field, FieldKind, FieldTypes};
 pub use predicate::{Predicate, Test};
 pub use resolve::MAX_CLAUSES;

@@ -1,5 +1,7 @@
 //! From JSON to [`Query`]: which query is which, and the queries that join others.
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD as BASE64;
 use serde_json::{Map, Value};
 
 use super::ast::{BoolQuery, Node, Query};
@@ -11,7 +13,7 @@ use crate::error::{Error, Result};
 const MAX_DEPTH: usize = 30;
 
 /// The names of all queries that are answered.
-const NAMES: [&str; 26] = [
+const NAMES: [&str; 27] = [
     "match_all",
     "match_none",
     "term",
@@ -38,6 +40,7 @@ const NAMES: [&str; 26] = [
     "function_score",
     "geo_bounding_box",
     "geo_distance",
+    "wrapper",
 ];
 
 impl Query {
@@ -98,8 +101,22 @@ fn parse_named(name: &str, body: &Value, depth: usize) -> Result<Query> {
         | "simple_query_string" => parse_text::parse(name, body),
         "geo_bounding_box" | "geo_distance" => parse_geo::parse(name, body),
         "bool" => parse_bool(body, depth),
+        "wrapper" => parse_wrapper(body, depth),
         _ => parse_joining(name, body, depth),
     }
+}
+
+/// A query as text in base64, as some client libraries send what was handed to them as text.
+fn parse_wrapper(body: &Value, depth: usize) -> Result<Query> {
+    let mut params = Params::new("wrapper", body)?;
+    let frame = Frame::read(&mut params)?;
+    let text = params.text("query")?.ok_or_else(|| Error::parsing("[wrapper] query malformed, no query"))?;
+    params.finish()?;
+    let refuse = |why: String| Error::parsing(format!("[wrapper] query malformed: {why}"));
+    let bytes = BASE64.decode(text.trim()).map_err(|error| refuse(error.to_string()))?;
+    let inner: Value = serde_json::from_slice(&bytes).map_err(|error| refuse(error.to_string()))?;
+    let inner = parse(&inner, depth + 1)?;
+    Ok(frame.around(Node::ConstantScore(Box::new(inner))))
 }
 
 fn parse_bool(body: &Value, depth: usize) -> Result<Query> {

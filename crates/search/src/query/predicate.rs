@@ -37,6 +37,15 @@ pub enum Predicate {
         /// The test.
         test: Test,
     },
+    /// The document belongs to a share of all documents, by its id or by the first value of a field.
+    Slice {
+        /// Which share, from 0.
+        number: u64,
+        /// How many shares there are.
+        of: u64,
+        /// The field whose value decides.
+        field: Option<Box<Field>>,
+    },
     /// One of the nested objects at `path` fulfils the inner predicate. Its fields have whole paths, and all lie in that
     /// object.
     Nested {

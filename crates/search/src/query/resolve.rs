@@ -72,6 +72,10 @@ impl Resolver<'_> {
             }
             Node::ConstantScore(inner) | Node::Boosting(inner) => self.query(inner),
             Node::Nested { path, query, ignore_unmapped } => self.nested(path, query, *ignore_unmapped),
+            Node::Slice { number, of, field } => {
+                let field = field.as_deref().and_then(|name| self.field(name)).map(Box::new);
+                Ok(Predicate::Slice { number: *number, of: *of, field })
+            }
             Node::GeoBox { field, corners } => {
                 self.with_field(field, |_, field| super::resolve_terms::geo(field, Test::GeoBox(*corners)))
             }

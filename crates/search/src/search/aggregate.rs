@@ -35,7 +35,11 @@ pub fn run(
         .map_err(|error| error.on_index(name))?
         .with_max_buckets(max_buckets);
     for (target, view) in views.iter().enumerate() {
-        let filter = view.filter(&[&request.query], now_ms)?;
+        let queries: Vec<&Query> = std::iter::once(&request.query).chain(&request.slice).collect();
+        let mut filter = view.filter(&queries, now_ms)?;
+        if let Some(most) = request.terminate_after {
+            filter.stop_after(&view.reader, most)?;
+        }
         feed(&mut collector, view, target, &filter, Population::Query, now_ms)?;
     }
     if collector.needs_all() {

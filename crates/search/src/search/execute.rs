@@ -46,6 +46,8 @@ pub struct Found {
     pub plans: Vec<Vec<PlannedKey>>,
     /// The score of all hits.
     pub score: f64,
+    /// Were documents left out because of `terminate_after`?
+    pub terminated_early: bool,
     /// The object under `aggregations`.
     pub aggregations: Option<Map<String, Value>>,
 }
@@ -73,13 +75,20 @@ pub fn run(
     let too_low = request.min_score.is_some_and(|least| score < least);
     for view in views {
         let name = &view.reader.index().name;
-        plans.push(plan(&keys, &view.reader).map_err(|error| error.on_index(name))?);
-        let queries: Vec<&Query> = std::iter::once(&request.query).chain(&request.post_filter).collect();
+        plans.push(plan(&keys, &view.reader, now_ms).map_err(|error| error.on_index(name))?);
+        let queries: Vec<&Query> =
+            std::iter::once(&request.query).chain(&request.slice).chain(&request.post_filter).collect();
         filters.push(if too_low {
             Filter::of(&view.reader, Predicate::None)
         } else {
             view.filter(&queries, now_ms)?
         });
+    }
+    let mut terminated_early = false;
+    if let Some(most) = request.terminate_after {
+        for (view, filter) in views.iter().zip(&mut filters) {
+            terminated_early |= filter.stop_after(&view.reader, most)?;
+        }
     }
     let after = after(request, &keys, &plans)?;
     let mut found = Vec::new();
@@ -108,7 +117,7 @@ pub fn run(
         Some(body) => Some(super::aggregate::run(views, request, body, now_ms, max_buckets)?),
         None => None,
     };
-    Ok(Found { hits: found, total, plans, score, aggregations })
+    Ok(Found { hits: found, total, plans, score, terminated_early, aggregations })
 }
 
 fn total(views: &[View], filters: &[Filter], track: TrackTotal) -> Result<Option<(u64, bool)>> {
@@ -210,6 +219,12 @@ pub fn answer(
                 .collect();
             body.insert("sort".into(), Value::Array(sort));
         }
+        if request.explain {
+            let details =
+                "relevance is not computed: every hit of a query has the query's boost for its score";
+            let explanation = json!({ "value": found.score, "description": details, "details": [] });
+            body.insert("_explanation".into(), explanation);
+        }
         hits.push(Value::Object(body));
     }
     let mut inner = Map::new();
@@ -229,6 +244,9 @@ pub fn answer(
     let mut answer = Map::new();
     answer.insert("took".into(), json!(took_ms));
     answer.insert("timed_out".into(), json!(false));
+    if request.terminate_after.is_some() {
+        answer.insert("terminated_early".into(), json!(found.terminated_early));
+    }
     answer.insert("_shards".into(), shards(views.len()));
     answer.insert("hits".into(), Value::Object(inner));
     if let Some(aggregations) = &found.aggregations {

@@ -1,15 +1,16 @@
 //! The best documents of one index.
 
 use ahash::AHashSet;
+use serde_json::Value;
 
-use super::plan::{PlannedKey, is_sql, sql_sort};
-use super::sort::{By, KeyValue, Missing, Mode};
+use super::plan::{NestedLevel, PlannedKey, is_sql, sql_sort};
+use super::sort::{By, KeyValue, Missing, Mode, NumericType};
 use crate::error::Result;
 use crate::index::Reader;
 use crate::index::cell::{self, Scalar};
 use crate::mapping::{Cell, Leaf};
 use crate::query::FieldKind;
-use crate::query::value::{Native, natives};
+use crate::query::value::{Native, natives, visit};
 use crate::sql::rows::{self, Row};
 use crate::sql::{Filter, Reading};
 
@@ -51,14 +52,14 @@ pub struct Wanted<'a> {
 /// # Errors
 /// When SQLite fails.
 pub fn best(reader: &Reader, filter: &Filter, wanted: &Wanted<'_>) -> Result<Vec<Hit>> {
-    let mut collector = Collector::new(wanted);
+    let mut collector = Collector::new(reader, wanted);
     if wanted.limit == 0 {
         return Ok(Vec::new());
     }
     let base = wanted.target as i64 * INDEX_BASE;
     if is_sql(wanted.keys, reader) {
         let (_, params) = filter.sql();
-        let sort = sql_sort(wanted.keys, wanted.after, params.len() + 1, base);
+        let sort = sql_sort(wanted.keys, wanted.after, params.len() + 1, base, &reader.index().name);
         let mut seen = AHashSet::new();
         for segment in &sort.segments {
             let reading = Reading {
@@ -69,7 +70,7 @@ pub fn best(reader: &Reader, filter: &Filter, wanted: &Wanted<'_>) -> Result<Vec
             };
             let mut hits = std::mem::take(&mut collector.hits);
             rows::for_each(reader, filter, reading, &mut |row| {
-                let hit = collector.hit(row, base);
+                let hit = collector.hit(row, base)?;
                 if hit.group.as_ref().is_none_or(|group| seen.insert(format!("{group:?}"))) {
                     hits.push(hit);
                 }
@@ -86,7 +87,7 @@ pub fn best(reader: &Reader, filter: &Filter, wanted: &Wanted<'_>) -> Result<Vec
     let reading =
         Reading { columns: &columns, with_source: collector.needs_source, condition: None, order_by: None };
     rows::for_each(reader, filter, reading, &mut |row| {
-        let hit = collector.hit(row, base);
+        let hit = collector.hit(row, base)?;
         if wanted.after.is_none_or(|after| compare(wanted.keys, &hit.keys, after).is_gt()) {
             collector.offer(hit);
         }
@@ -106,14 +107,16 @@ pub fn compare(keys: &[PlannedKey], a: &[KeyValue], b: &[KeyValue]) -> std::cmp:
 }
 
 struct Collector<'w> {
+    reader: &'w Reader,
     wanted: &'w Wanted<'w>,
     columns: Vec<u32>,
     needs_source: bool,
+    needs_id: bool,
     hits: Vec<Hit>,
 }
 
 impl<'w> Collector<'w> {
-    fn new(wanted: &'w Wanted<'w>) -> Self {
+    fn new(reader: &'w Reader, wanted: &'w Wanted<'w>) -> Self {
         let leaves = wanted.keys.iter().filter_map(|planned| planned.leaf.as_ref()).chain(wanted.collapse);
         let (mut columns, mut needs_source) = (Vec::new(), false);
         for leaf in leaves {
@@ -122,10 +125,14 @@ impl<'w> Collector<'w> {
                 None => needs_source = true,
             }
         }
-        Self { wanted, columns, needs_source, hits: Vec::new() }
+        let is_nested = wanted.keys.iter().any(|planned| !planned.nested.is_empty());
+        needs_source |= is_nested;
+        let needs_id = is_nested || wanted.keys.iter().any(|planned| planned.key.by == By::Id);
+        Self { reader, wanted, columns, needs_source, needs_id, hits: Vec::new() }
     }
 
-    fn hit(&self, row: &Row<'_, '_>, base: i64) -> Hit {
+    fn hit(&self, row: &Row<'_, '_>, base: i64) -> Result<Hit> {
+        let id = if self.needs_id { self.reader.id(row.seq, row.id()?) } else { String::new() };
         let mut place = 0;
         let mut values = |leaf: &Leaf| -> Vec<Native> {
             let mut found = Vec::new();
@@ -150,15 +157,27 @@ impl<'w> Collector<'w> {
                 (By::Score, _) => KeyValue::Double(self.wanted.score),
                 (By::Doc, _) => KeyValue::Int(row.seq),
                 (By::ShardDoc, _) => KeyValue::Int(base + row.seq),
+                (By::Id, _) => KeyValue::Text(id.clone()),
+                (By::Index, _) => KeyValue::Text(self.reader.index().name.clone()),
+                (By::SeqNo, _) => KeyValue::Int(row.seq),
+                (By::Version, _) => KeyValue::Int(row.version),
                 (By::Field(_), None) => missing(planned),
                 (By::Field(_), Some(leaf)) => {
-                    reduce(values(leaf), planned.key.mode).unwrap_or_else(|| missing(planned))
+                    // The column of a nested field comes first among the row's, also when it is not used.
+                    let all = values(leaf);
+                    let all = if planned.nested.is_empty() {
+                        all
+                    } else {
+                        nested_values(leaf, &planned.nested, &id, row.source())
+                    };
+                    let value = reduce(all, planned.key.mode).unwrap_or_else(|| missing(planned));
+                    planned.key.numeric_type.map_or(value.clone(), |kind| as_number(value, kind))
                 }
             })
             .collect();
         let group =
             self.wanted.collapse.map(|leaf| reduce(values(leaf), Mode::Min).unwrap_or(KeyValue::Missing));
-        Hit { target: self.wanted.target, seq: row.seq, keys, group }
+        Ok(Hit { target: self.wanted.target, seq: row.seq, keys, group })
     }
 
     fn offer(&mut self, hit: Hit) {
@@ -174,6 +193,35 @@ impl<'w> Collector<'w> {
         self.hits.sort_by(|a, b| compare(keys, &a.keys, &b.keys).then(a.seq.cmp(&b.seq)));
         collapse(&mut self.hits);
         self.hits.truncate(self.wanted.limit);
+    }
+}
+
+/// The values of a field in those nested objects that count.
+fn nested_values(leaf: &Leaf, levels: &[NestedLevel], id: &str, source: Option<&Value>) -> Vec<Native> {
+    let mut objects: Vec<&Value> = source.into_iter().collect();
+    let mut above = "";
+    for level in levels {
+        let below = level.path.strip_prefix(above).unwrap_or(&level.path).trim_start_matches('.');
+        let mut found = Vec::new();
+        for object in objects {
+            visit(object, below, false, &mut |inner| {
+                if inner.is_object() && level.filter.matches_in(id, inner, &level.path) {
+                    found.push(inner);
+                }
+            });
+        }
+        found.truncate(level.max_children);
+        objects = found;
+        above = &level.path;
+    }
+    objects.into_iter().flat_map(|object| natives(&leaf.field, object, above)).collect()
+}
+
+fn as_number(value: KeyValue, kind: NumericType) -> KeyValue {
+    match (value, kind) {
+        (KeyValue::Int(value), NumericType::Double) => KeyValue::Double(value as f64),
+        (KeyValue::Double(value), NumericType::Whole) => KeyValue::Int(value as i64),
+        (value, _) => value,
     }
 }
 

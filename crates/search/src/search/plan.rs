@@ -2,11 +2,11 @@
 
 use rusqlite::types::Value as SqlValue;
 
-use super::sort::{By, KeyValue, Missing, SortKey};
+use super::sort::{By, KeyValue, Missing, NestedSort, SortKey};
 use crate::error::{Error, Result};
 use crate::index::Reader;
 use crate::mapping::Leaf;
-use crate::query::FieldKind;
+use crate::query::{FieldKind, FieldTypes, Predicate};
 
 /// One sort key tied to a mapping.
 #[derive(Clone, Debug)]
@@ -15,6 +15,19 @@ pub struct PlannedKey {
     pub key: SortKey,
     /// The field; none for what is not a field, and for unmapped fields.
     pub leaf: Option<Leaf>,
+    /// The nested fields in which its values are looked for, outermost first.
+    pub nested: Vec<NestedLevel>,
+}
+
+/// A nested field, and which of its objects count.
+#[derive(Clone, Debug)]
+pub struct NestedLevel {
+    /// Its path.
+    pub path: String,
+    /// What its objects must match.
+    pub filter: Predicate,
+    /// The first so many of a document count.
+    pub max_children: usize,
 }
 
 impl PlannedKey {
@@ -32,13 +45,14 @@ impl PlannedKey {
 ///
 /// # Errors
 /// When a field is unmapped, or cannot be sorted by.
-pub fn plan(keys: &[SortKey], reader: &Reader) -> Result<Vec<PlannedKey>> {
+pub fn plan(keys: &[SortKey], reader: &Reader, now_ms: i64) -> Result<Vec<PlannedKey>> {
     keys.iter()
         .map(|key| {
-            let By::Field(name) = &key.by else { return Ok(PlannedKey { key: key.clone(), leaf: None }) };
+            let nested = nested_levels(key.nested.as_ref(), reader, now_ms)?;
+            let By::Field(name) = &key.by else { return Ok(PlannedKey { key: key.clone(), leaf: None, nested }) };
             let leaf = reader.mapping().leaf(name).cloned();
             match &leaf {
-                None if key.unmapped_type.is_none() && !name.starts_with('_') => {
+                None if key.unmapped_type.is_none() => {
                     return Err(Error::query_shard(format!("No mapping found for [{name}] in order to sort on")));
                 }
                 Some(leaf) if matches!(leaf.field.kind, FieldKind::Text { .. }) => {
@@ -52,9 +66,28 @@ pub fn plan(keys: &[SortKey], reader: &Reader) -> Result<Vec<PlannedKey>> {
                 }
                 _ => {}
             }
-            Ok(PlannedKey { key: key.clone(), leaf })
+            Ok(PlannedKey { key: key.clone(), leaf, nested })
         })
         .collect()
+}
+
+fn nested_levels(nested: Option<&NestedSort>, reader: &Reader, now_ms: i64) -> Result<Vec<NestedLevel>> {
+    let mut levels = Vec::new();
+    let mut next = nested;
+    while let Some(nested) = next {
+        let mapping = reader.mapping().as_ref();
+        if !mapping.is_nested(&nested.path) {
+            let reason = format!("[nested] failed to find nested object under path [{}]", nested.path);
+            return Err(Error::query_shard(reason));
+        }
+        let filter = match &nested.filter {
+            Some(query) => query.resolve_in(mapping, now_ms, &nested.path)?,
+            None => Predicate::All,
+        };
+        levels.push(NestedLevel { path: nested.path.clone(), filter, max_children: nested.max_children });
+        next = nested.inner.as_deref();
+    }
+    Ok(levels)
 }
 
 /// What is said of text fields that are asked for doc values.
@@ -88,6 +121,9 @@ pub struct SqlSort {
 /// Can SQLite sort so? Only by columns that hold one value each.
 pub fn is_sql(keys: &[PlannedKey], reader: &Reader) -> bool {
     keys.iter().all(|planned| match (&planned.key.by, planned.column()) {
+        // The column does not hold the ids that the store has made up.
+        (By::Id, _) => false,
+        _ if !planned.nested.is_empty() || planned.key.numeric_type.is_some() => false,
         (By::Field(_), Some(column)) => {
             !reader.mapping().layout.is_multi(column) && !matches!(planned.key.missing, Missing::At(_))
         }
@@ -103,6 +139,7 @@ pub fn sql_sort(
     after: Option<&[KeyValue]>,
     first_param: usize,
     index_base: i64,
+    index_name: &str,
 ) -> SqlSort {
     let mut order_by = Vec::new();
     let mut has_seq = false;
@@ -120,7 +157,8 @@ pub fn sql_sort(
                 let nulls = if planned.key.missing == Missing::First { "FIRST" } else { "LAST" };
                 order_by.push(format!("c{column} {direction} NULLS {nulls}"));
             }
-            (By::Doc | By::ShardDoc, _) if !has_seq => {
+            (By::Version, _) => order_by.push(format!("version {direction}")),
+            (By::Doc | By::ShardDoc | By::SeqNo, _) if !has_seq => {
                 has_seq = true;
                 order_by.push(format!("seq {direction}"));
             }
@@ -130,7 +168,7 @@ pub fn sql_sort(
     if !has_seq {
         order_by.push("seq ASC".into());
     }
-    let builder = Builder { keys, after, first_param, index_base };
+    let builder = Builder { keys, after, first_param, index_base, index_name };
     let segments = match leading {
         None => vec![builder.segment("1", 0)],
         Some(place) => builder.split(place),
@@ -143,6 +181,7 @@ struct Builder<'a> {
     after: Option<&'a [KeyValue]>,
     first_param: usize,
     index_base: i64,
+    index_name: &'a str,
 }
 
 impl Builder<'_> {
@@ -194,7 +233,28 @@ impl Builder<'_> {
         let value = &after[from];
         let sign = if planned.key.descending { "<" } else { ">" };
         match (&planned.key.by, planned.column()) {
-            (By::Score, _) => self.behind(after, from + 1, params),
+            // The score is the same for all, and a sort by id is not made into SQL.
+            (By::Score | By::Id, _) => self.behind(after, from + 1, params),
+            (By::Version, _) => {
+                let rest = self.behind(after, from + 1, params);
+                let param = self.param(value, params);
+                format!("(version {sign} {param} OR (version = {param} AND ({rest})))")
+            }
+            (By::Index, _) => {
+                let own = KeyValue::Text(self.index_name.to_owned());
+                match planned.key.compare(&own, value) {
+                    std::cmp::Ordering::Less => "0".into(),
+                    std::cmp::Ordering::Greater => "1".into(),
+                    std::cmp::Ordering::Equal => self.behind(after, from + 1, params),
+                }
+            }
+            (By::SeqNo, _) => match value {
+                KeyValue::Int(seq) => {
+                    let rest = self.behind(after, from + 1, params);
+                    format!("(seq {sign} {seq} OR (seq = {seq} AND ({rest})))")
+                }
+                _ => "1".into(),
+            },
             (By::Doc | By::ShardDoc, _) => {
                 let base = if planned.key.by == By::ShardDoc { self.index_base } else { 0 };
                 match value {

@@ -1,12 +1,15 @@
 //! The search request, read and checked.
 
-use serde_json::{Map, Value, json};
+use serde_json::{Value, json};
 
 use super::sort::SortKey;
 use super::source_filter::SourceFilter;
 use crate::catalog::Expand;
 use crate::error::{Error, Result};
 use crate::query::Query;
+
+/// More slices are refused (`index.max_slices_per_scroll`).
+const SLICES_MAX: u64 = 1024;
 
 /// What a search takes from the URL.
 #[derive(Clone, Debug, Default)]
@@ -88,6 +91,12 @@ pub struct SearchRequest {
     pub docvalue_fields: Vec<WantedField>,
     /// The aggregations as they were asked.
     pub aggregations: Option<Value>,
+    /// Which share of the documents is wanted.
+    pub slice: Option<Query>,
+    /// So many documents of each index are looked at, at most.
+    pub terminate_after: Option<u64>,
+    /// Is each hit's score explained?
+    pub explain: bool,
     /// At most one hit for each value of this field.
     pub collapse: Option<String>,
     /// Is `_version` given back?
@@ -139,6 +148,9 @@ impl SearchRequest {
             fields: Vec::new(),
             docvalue_fields: Vec::new(),
             aggregations: None,
+            slice: None,
+            terminate_after: None,
+            explain: false,
             collapse: None,
             version: false,
             seq_no: false,
@@ -184,10 +196,13 @@ impl SearchRequest {
                 self.collapse =
                     Some(field.ok_or_else(|| Error::illegal("Required [field] of [collapse]"))?.to_owned());
             }
-            "version" => self.version = value.as_bool().unwrap_or(false),
-            "seq_no_primary_term" => self.seq_no = value.as_bool().unwrap_or(false),
-            "track_scores" => self.track_scores = value.as_bool().unwrap_or(false),
-            "min_score" => self.min_score = value.as_f64(),
+            "version" => self.version = flag(key, value)?,
+            "seq_no_primary_term" => self.seq_no = flag(key, value)?,
+            "track_scores" => self.track_scores = flag(key, value)?,
+            "min_score" => {
+                let refuse = || Error::illegal(format!("[min_score] must be a number, found [{value}]"));
+                self.min_score = Some(value.as_f64().ok_or_else(refuse)?);
+            }
             "pit" => {
                 let id = value
                     .get("id")
@@ -196,15 +211,24 @@ impl SearchRequest {
                 let keep = value.get("keep_alive").and_then(Value::as_str).map(str::to_owned);
                 self.pit = Some((id.to_owned(), keep));
             }
-            "script_fields" | "runtime_mappings" | "suggest" | "rescore" | "knn" => {
-                if value.as_object().is_some_and(Map::is_empty) {
+            "slice" => self.slice = Some(slice(value)?),
+            "terminate_after" => self.terminate_after = Some(natural(key, value)?).filter(|most| *most > 0),
+            "explain" => self.explain = flag(key, value)?,
+            "script_fields" | "runtime_mappings" | "suggest" | "rescore" | "knn" | "indices_boost"
+            | "ext" | "profile" => {
+                let is_empty = match value {
+                    Value::Object(map) => map.is_empty(),
+                    Value::Array(items) => items.is_empty(),
+                    other => matches!(other, Value::Null | Value::Bool(false)),
+                };
+                if is_empty {
                     return Ok(());
                 }
                 return Err(Error::illegal(format!("[{key}] is not supported by the embedded store")));
             }
-            // Of no meaning here, or no more than a hint.
-            "timeout" | "terminate_after" | "explain" | "profile" | "indices_boost" | "highlight"
-            | "stats" | "slice" | "ext" => {}
+            // Groups under which a cluster counts searches: no answer shows them.
+            "stats" => {}
+            "timeout" | "highlight" => {}
             other => {
                 let kind = match value {
                     Value::Object(_) => "START_OBJECT",
@@ -290,6 +314,45 @@ pub(crate) fn url_query(params: &SearchParams) -> Result<Option<Query>> {
         body["default_operator"] = json!(operator);
     }
     Query::parse(&json!({ "query_string": body })).map(Some)
+}
+
+/// Which share of the documents `slice` asks for.
+fn slice(value: &Value) -> Result<Query> {
+    let Value::Object(params) = value else { return Err(Error::parsing("[slice] must be an object")) };
+    let (mut number, mut of, mut field) = (None, None, None);
+    for (key, value) in params {
+        let whole =
+            || value.as_i64().ok_or_else(|| Error::illegal(format!("[slice] failed to parse field [{key}]")));
+        match key.as_str() {
+            "id" => number = Some(whole()?),
+            "max" => of = Some(whole()?),
+            "field" => field = value.as_str().map(str::to_owned).filter(|field| field != "_id"),
+            other => return Err(Error::x_content(format!("[slice] unknown field [{other}]"))),
+        }
+    }
+    let required = |name: &str| Error::illegal(format!("Required [{name}]"));
+    let (number, of) = (number.ok_or_else(|| required("id"))?, of.ok_or_else(|| required("max"))?);
+    match (u64::try_from(number), u64::try_from(of)) {
+        (Err(_), _) => Err(Error::illegal("id must be greater than or equal to 0")),
+        (_, Err(_) | Ok(0 | 1)) => Err(Error::illegal("max must be greater than 1")),
+        (Ok(number), Ok(of)) if number >= of => Err(Error::illegal("max must be greater than id")),
+        (_, Ok(of)) if of > SLICES_MAX => Err(Error::illegal(format!(
+            "The number of slices [{of}] is too large. It must be less than [{SLICES_MAX}]. This limit can be set by \
+             changing the [index.max_slices_per_scroll] index level setting."
+        ))),
+        (Ok(number), Ok(of)) => Ok(Query::from(crate::query::Node::Slice { number, of, field })),
+    }
+}
+
+pub(super) fn flag(key: &str, value: &Value) -> Result<bool> {
+    match value {
+        Value::Bool(flag) => Ok(*flag),
+        Value::String(text) if text == "true" || text == "false" => Ok(text == "true"),
+        other => Err(Error::illegal(format!(
+            "Failed to parse value [{}] of [{key}] as only [true] or [false] are allowed.",
+            crate::query::params::plain(other)
+        ))),
+    }
 }
 
 fn natural(key: &str, value: &Value) -> Result<u64> {

@@ -12,6 +12,26 @@ use crate::cluster::Search;
 use crate::error::{Error, Result};
 use crate::query::Query;
 
+/// What the line before a search of `_msearch` may say. Of one node and one copy of each index, all but the indices, how
+/// their names are understood, and what concerns missing ones is about how a cluster works, and has no effect on the answer.
+const HEADER_KEYS: [&str; 15] = [
+    "index",
+    "indices",
+    "ignore_unavailable",
+    "ignoreUnavailable",
+    "allow_no_indices",
+    "allowNoIndices",
+    "expand_wildcards",
+    "expandWildcards",
+    "search_type",
+    "preference",
+    "routing",
+    "request_cache",
+    "allow_partial_search_results",
+    "ccs_minimize_roundtrips",
+    "max_concurrent_shard_requests",
+];
+
 /// How long a point in time is kept when nobody says so.
 const KEEP_MS: i64 = 300_000;
 
@@ -43,6 +63,10 @@ impl Search {
                 return Err(Error::RequestValidation("1: [indices] cannot be used with point in time. Do not specify any index with point in time.;".into()));
             }
             return self.search_pit(&request, id, keep.as_deref(), started);
+        }
+        if request.slice.is_some() && params.scroll_ms.is_none() {
+            let reason = "1: [slice] can only be used with [scroll] or [point-in-time] requests;";
+            return Err(Error::RequestValidation(reason.into()));
         }
         let targets = self.resolve(expression, params.expand)?;
         if params.scroll_ms.is_none() {
@@ -242,16 +266,27 @@ impl Search {
         body: &Value,
     ) -> Result<Value> {
         let mut params = params.clone();
-        if let Some(flag) = header.get("ignore_unavailable").and_then(Value::as_bool) {
-            params.expand.ignore_unavailable = flag;
+        for key in header.as_object().into_iter().flat_map(Map::keys) {
+            if !HEADER_KEYS.contains(&key.as_str()) {
+                return Err(Error::illegal(format!("key [{key}] is not supported in the metadata section")));
+            }
         }
-        if let Some(flag) = header.get("allow_no_indices").and_then(Value::as_bool) {
-            params.expand.allow_no_indices = flag;
+        let named = |name: &str, camel: &str| header.get(name).or_else(|| header.get(camel));
+        if let Some(flag) = named("ignore_unavailable", "ignoreUnavailable") {
+            params.expand.ignore_unavailable = super::request::flag("ignore_unavailable", flag)?;
         }
-        if let Some(words) = header.get("expand_wildcards").and_then(Value::as_str) {
-            params.expand = params.expand.with_wildcards(words)?;
+        if let Some(flag) = named("allow_no_indices", "allowNoIndices") {
+            params.expand.allow_no_indices = super::request::flag("allow_no_indices", flag)?;
         }
-        let index = match header.get("index") {
+        match named("expand_wildcards", "expandWildcards") {
+            Some(Value::String(words)) => params.expand = params.expand.with_wildcards(words)?,
+            Some(Value::Array(words)) => {
+                let words: Vec<&str> = words.iter().filter_map(Value::as_str).collect();
+                params.expand = params.expand.with_wildcards(&words.join(","))?;
+            }
+            _ => {}
+        }
+        let index = match header.get("index").or_else(|| header.get("indices")) {
             Some(Value::String(text)) => text.clone(),
             Some(Value::Array(items)) => items.iter().filter_map(Value::as_str).collect::<Vec<_>>().join(","),
             _ if body.get("pit").is_some() => String::new(),

@@ -5,7 +5,7 @@ use std::cmp::Ordering;
 use serde_json::{Value, json};
 
 use crate::error::{Error, Result};
-use crate::query::FieldKind;
+use crate::query::{FieldKind, Query};
 
 /// What is sorted by.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -16,6 +16,14 @@ pub enum By {
     Doc,
     /// `_shard_doc`: the same, with the index in front; unique.
     ShardDoc,
+    /// `_id`.
+    Id,
+    /// `_index`: the name of the index.
+    Index,
+    /// `_seq_no`: the number of the write, within its index.
+    SeqNo,
+    /// `_version`.
+    Version,
     /// A field.
     Field(String),
 }
@@ -46,6 +54,59 @@ pub enum Missing {
     At(Value),
 }
 
+/// As what kind of number a field is compared, so that indices which map it differently sort alike.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum NumericType {
+    /// As whole numbers, or as times: both are whole here.
+    Whole,
+    /// As floating-point numbers.
+    Double,
+}
+
+/// Which objects of a nested field count.
+#[derive(Clone, Debug, PartialEq)]
+pub struct NestedSort {
+    /// The path of the nested field.
+    pub path: String,
+    /// What its objects must match.
+    pub filter: Option<Query>,
+    /// The first so many objects of a document count.
+    pub max_children: usize,
+    /// A nested field inside it.
+    pub inner: Option<Box<NestedSort>>,
+}
+
+impl NestedSort {
+    fn parse(value: &Value) -> Result<Self> {
+        let Value::Object(params) = value else {
+            return Err(Error::parsing("[nested] of a sort must be an object"));
+        };
+        let mut nested = Self { path: String::new(), filter: None, max_children: usize::MAX, inner: None };
+        for (param, value) in params {
+            match param.as_str() {
+                "path" => nested.path = value.as_str().unwrap_or_default().to_owned(),
+                "filter" => nested.filter = Some(Query::parse(value)?),
+                "max_children" => {
+                    let refuse =
+                        || Error::illegal(format!("[max_children] must be a number, found [{value}]"));
+                    let most = value.as_u64().ok_or_else(refuse)?;
+                    nested.max_children = usize::try_from(most).unwrap_or(usize::MAX);
+                }
+                "nested" => nested.inner = Some(Box::new(Self::parse(value)?)),
+                other => {
+                    return Err(Error::parsing(format!(
+                        "malformed nested sort format, unknown field [{other}]"
+                    )));
+                }
+            }
+        }
+        if nested.path.is_empty() {
+            return Err(Error::parsing("malformed nested sort format, [path] is required"));
+        }
+        Ok(nested)
+    }
+}
+
 /// One sort key.
 #[derive(Clone, Debug, PartialEq)]
 pub struct SortKey {
@@ -61,6 +122,10 @@ pub struct SortKey {
     pub unmapped_type: Option<String>,
     /// How dates are printed in `sort`.
     pub format: Option<String>,
+    /// As what kind of number the field is compared.
+    pub numeric_type: Option<NumericType>,
+    /// Which objects of a nested field count.
+    pub nested: Option<NestedSort>,
 }
 
 impl SortKey {
@@ -70,11 +135,24 @@ impl SortKey {
             "_score" => By::Score,
             "_doc" => By::Doc,
             "_shard_doc" => By::ShardDoc,
+            "_id" => By::Id,
+            "_index" => By::Index,
+            "_seq_no" => By::SeqNo,
+            "_version" => By::Version,
             field => By::Field(field.to_owned()),
         };
         let descending = descending.unwrap_or(by == By::Score);
         let mode = if descending { Mode::Max } else { Mode::Min };
-        Self { by, descending, mode, missing: Missing::Last, unmapped_type: None, format: None }
+        Self {
+            by,
+            descending,
+            mode,
+            missing: Missing::Last,
+            unmapped_type: None,
+            format: None,
+            numeric_type: None,
+            nested: None,
+        }
     }
 
     /// Reads `sort` of a body.
@@ -121,7 +199,22 @@ impl SortKey {
         let mut key = Self::new(name, order);
         for (param, value) in params {
             match (param.as_str(), value.as_str()) {
-                ("order" | "numeric_type" | "nested" | "nested_path" | "nested_filter", _) => {}
+                ("order", _) => {}
+                ("numeric_type", Some("long" | "date" | "date_nanos")) => {
+                    key.numeric_type = Some(NumericType::Whole);
+                }
+                ("numeric_type", Some("double")) => key.numeric_type = Some(NumericType::Double),
+                ("numeric_type", _) => {
+                    return Err(Error::illegal(format!(
+                        "invalid value for [numeric_type], must be [long, double, date, date_nanos], got {value}"
+                    )));
+                }
+                ("nested", _) => key.nested = Some(NestedSort::parse(value)?),
+                ("nested_path" | "nested_filter", _) => {
+                    return Err(Error::parsing(format!(
+                        "[{param}] has been removed in favour of the [nested] parameter"
+                    )));
+                }
                 ("missing", Some("_last")) => key.missing = Missing::Last,
                 ("missing", Some("_first")) => key.missing = Missing::First,
                 ("missing", _) => key.missing = Missing::At(value.clone()),
@@ -234,9 +327,24 @@ impl KeyValue {
                     By::Score => "_score",
                     By::Doc => "_doc",
                     By::ShardDoc => "_shard_doc",
+                    By::Id => "_id",
+                    By::Index => "_index",
+                    By::SeqNo => "_seq_no",
+                    By::Version => "_version",
                 }
             ))
         };
+        if matches!(key.by, By::Id | By::Index) {
+            return match value {
+                Value::Null => Ok(Self::Missing),
+                Value::String(text) => Ok(Self::Text(text.clone())),
+                Value::Number(number) => Ok(Self::Text(number.to_string())),
+                _ => Err(refuse()),
+            };
+        }
+        if let (By::SeqNo | By::Version, Value::String(text)) = (&key.by, value) {
+            return text.parse().map(Self::Int).map_err(|_| refuse());
+        }
         match (kind, value) {
             (_, Value::Null) => Ok(Self::Missing),
             (Some(FieldKind::Keyword { .. }), Value::String(text)) => Ok(Self::Text(text.clone())),

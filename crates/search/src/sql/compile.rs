@@ -91,7 +91,7 @@ impl Compiler<'_> {
             }
             Predicate::Ids(ids) => (self.ids(ids), true),
             Predicate::Value { field, test } => self.value(field, test, top),
-            Predicate::Nested { .. } => ("1".into(), false),
+            Predicate::Nested { .. } | Predicate::Slice { .. } => ("1".into(), false),
         }
     }
 

@@ -19,6 +19,8 @@ pub struct Filter {
     pub condition: Condition,
     /// The whole predicate.
     pub predicate: Predicate,
+    /// The last row that is looked at.
+    up_to: Option<i64>,
 }
 
 impl Filter {
@@ -35,7 +37,7 @@ impl Filter {
     /// The same for a predicate that is tied already.
     pub fn of(reader: &Reader, predicate: Predicate) -> Self {
         let condition = compile(&predicate, reader.mapping(), reader.index().salt());
-        let filter = Self { condition, predicate };
+        let filter = Self { condition, predicate, up_to: None };
         if reader.index().count() >= WORTH_AN_INDEX {
             for column in &filter.condition.wants_index {
                 if !reader.mapping().layout.is_indexed(*column) {
@@ -53,7 +55,31 @@ impl Filter {
 
     /// The condition and its parameters, to which others may be added behind.
     pub fn sql(&self) -> (String, Vec<SqlValue>) {
-        (self.condition.sql.clone(), self.condition.params.clone())
+        let condition = &self.condition.sql;
+        let sql = match self.up_to {
+            Some(seq) => format!("({condition}) AND seq <= {seq}"),
+            None => condition.clone(),
+        };
+        (sql, self.condition.params.clone())
+    }
+
+    /// Leaves out all but the first `most` documents that match, in the order of writing. Says whether there were more.
+    ///
+    /// # Errors
+    /// When SQLite fails.
+    pub fn stop_after(&mut self, reader: &Reader, most: u64) -> Result<bool> {
+        let (mut seen, mut last) = (0, None);
+        super::rows::for_each(reader, self, super::Reading::default(), &mut |row| {
+            seen += 1;
+            if seen <= most {
+                last = Some(row.seq);
+            }
+            Ok(seen <= most)
+        })?;
+        if seen > most {
+            self.up_to = last;
+        }
+        Ok(seen > most)
     }
 
     /// Does a row that fulfils the condition match?
@@ -75,7 +101,7 @@ impl Filter {
         if matches!(self.predicate, Predicate::None) {
             return Ok(0);
         }
-        if matches!(self.predicate, Predicate::All) {
+        if matches!(self.predicate, Predicate::All) && self.up_to.is_none() {
             let count = crate::index::file::number(reader.connection(), "count")?.unwrap_or(0).unsigned_abs();
             return Ok(limit.map_or(count, |limit| count.min(limit)));
         }

@@ -27,11 +27,13 @@ pub struct Row<'r, 's> {
     row: &'r rusqlite::Row<'s>,
     /// The row's number.
     pub seq: i64,
+    /// The document's version.
+    pub version: i64,
     source: Option<Value>,
 }
 
 /// What stands before the wanted columns.
-const FIXED: usize = 3;
+const FIXED: usize = 4;
 
 impl Row<'_, '_> {
     /// The value of a wanted column.
@@ -68,7 +70,7 @@ pub fn for_each(
     }
     let needs_source = reading.with_source || !filter.is_exact();
     let (condition, mut params) = filter.sql();
-    let mut sql = String::from("SELECT seq, id, ");
+    let mut sql = String::from("SELECT seq, id, version, ");
     sql.push_str(if needs_source { "source" } else { "NULL" });
     for column in reading.columns {
         sql.push_str(&format!(", c{column}"));
@@ -88,7 +90,7 @@ pub fn for_each(
         let seq: i64 = row.get(0)?;
         let mut source = None;
         if needs_source {
-            let text = row.get_ref(2)?.as_str().map_err(rusqlite::Error::from)?;
+            let text = row.get_ref(3)?.as_str().map_err(rusqlite::Error::from)?;
             let parsed = parse_source(reader.mapping(), text)?;
             if let Some(residual) = &filter.condition.residual {
                 let id = row.get_ref(1)?.as_str_or_null().map_err(rusqlite::Error::from)?;
@@ -98,7 +100,7 @@ pub fn for_each(
             }
             source = Some(parsed);
         }
-        if !visit(&Row { row, seq, source })? {
+        if !visit(&Row { row, seq, version: row.get(2)?, source })? {
             break;
         }
     }
