@@ -15,6 +15,8 @@ USER auspex
 VOLUME /var/lib/auspex
 # Other containers have to reach it; who else may is decided by the ports that are published.
 ENV AUSPEX_LISTEN=0.0.0.0:9280 AUSPEX_ALLOW_REMOTE=true AUSPEX_DATA=/var/lib/auspex
+# The names under which other containers and their host know it; with another service name, set it anew.
+ENV AUSPEX_ALLOWED_HOSTS=auspex,host.docker.internal
 EXPOSE 9280
 HEALTHCHECK --interval=10s --timeout=5s --start-period=20s CMD curl -fsS http://127.0.0.1:9280/_health || exit 1
 ENTRYPOINT ["auspex"]

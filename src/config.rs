@@ -2,6 +2,7 @@
 //! said at once.
 
 mod cluster;
+mod hosts;
 
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
@@ -9,6 +10,8 @@ use std::time::Duration;
 
 use serde::Deserialize;
 use types::{ByteSize, TimeSpan};
+
+pub use self::hosts::AllowedHosts;
 
 const LISTEN_DEFAULT: &str = "127.0.0.1:9280";
 const DATA_DEFAULT: &str = "./auspex-data";
@@ -50,6 +53,10 @@ pub struct Settings {
     pub listen: Option<String>,
     /// May the address be other than loopback? Nobody is asked for a password. Default `false`.
     pub allow_remote: Option<bool>,
+    /// Names by which clients call the server, besides `localhost` and its addresses; a port matters for pages of other origins
+    /// only, and `*` permits every name. Requests for other names are answered 421 (docs/security.md). As a variable separated by
+    /// commas. Default: none.
+    pub allowed_hosts: Option<Vec<String>>,
     /// Folder of the embedded store. Default `./auspex-data`.
     pub data: Option<PathBuf>,
     /// Address of an Elasticsearch or OpenSearch cluster, with user and password if it wants them; several nodes are
@@ -104,6 +111,7 @@ pub enum LogFormat {
 #[expect(missing_docs, reason = "the fields are those of `Settings`")]
 pub struct Config {
     pub listen: SocketAddr,
+    pub allowed_hosts: AllowedHosts,
     pub data: PathBuf,
     pub store: Option<store::Config>,
     pub store_gateway: bool,
@@ -172,6 +180,7 @@ impl Config {
                  allow_remote (--allow-remote) if that is meant"
             ));
         }
+        let allowed_hosts = hosts::allowed_hosts(&settings, problems);
         let store = cluster::cluster(&settings, problems);
         let body_limit =
             bytes("body_limit", settings.body_limit.as_deref().unwrap_or(BODY_LIMIT_DEFAULT), problems);
@@ -208,6 +217,7 @@ impl Config {
         };
         Some(Self {
             listen: listen?,
+            allowed_hosts,
             data: settings.data.unwrap_or_else(|| PathBuf::from(DATA_DEFAULT)),
             store_push_down: settings
                 .store_push_down
@@ -233,6 +243,7 @@ impl Settings {
         Self {
             listen: self.listen.or(earlier.listen),
             allow_remote: self.allow_remote.or(earlier.allow_remote),
+            allowed_hosts: self.allowed_hosts.or(earlier.allowed_hosts),
             data: self.data.or(earlier.data),
             store: self.store.or(earlier.store),
             store_api_key: self.store_api_key.or(earlier.store_api_key),
@@ -284,6 +295,7 @@ fn read_environment(
             // Read by the command line.
             "config" => {}
             "listen" => settings.listen = text,
+            "allowed_hosts" => settings.allowed_hosts = Some(listed(&value)),
             "data" => settings.data = text.map(PathBuf::from),
             "store" => settings.store = text.map(Secret),
             "store_api_key" => settings.store_api_key = text.map(Secret),
@@ -322,6 +334,11 @@ fn read_environment(
         }
     }
     settings
+}
+
+/// The parts of a list that is separated by commas.
+fn listed(text: &str) -> Vec<String> {
+    text.split(',').map(str::trim).filter(|part| !part.is_empty()).map(str::to_owned).collect()
 }
 
 fn bytes(name: &str, text: &str, problems: &mut Vec<String>) -> Option<usize> {

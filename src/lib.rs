@@ -5,12 +5,14 @@
 //! | [`cli`] | the commands |
 //! | [`config`] | the server's configuration |
 //! | [`app`] | the parts of a running server, put together |
+//! | `authority` | hosts with their ports |
 //! | `machine` | what the machine has |
 //! | `tasks` | work that goes on without anybody waiting |
 //! | [`api`] | the HTTP interface; the only code that knows HTTP |
 
 pub mod api;
 pub mod app;
+mod authority;
 pub mod cli;
 pub mod config;
 mod machine;

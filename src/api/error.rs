@@ -100,6 +100,16 @@ impl ApiError {
         )
     }
 
+    /// The request is for another server than this one.
+    pub(crate) fn misdirected(reason: String) -> Self {
+        Self::typed(StatusCode::MISDIRECTED_REQUEST, "status_exception", reason)
+    }
+
+    /// Whoever asks may not.
+    pub(crate) fn forbidden(reason: String) -> Self {
+        Self::typed(StatusCode::FORBIDDEN, "security_exception", reason)
+    }
+
     /// The body is longer than `limit_bytes`.
     pub(crate) fn too_large(limit_bytes: usize) -> Self {
         Self::new(

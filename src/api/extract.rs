@@ -119,7 +119,7 @@ pub(super) struct RawBody(pub(super) Bytes);
 impl FromRequest<App> for RawBody {
     type Rejection = ApiError;
     async fn from_request(request: Request, app: &App) -> Result<Self, ApiError> {
-        let kind = body_kind(&request)?;
+        let kind = body_kind(&request);
         let params = Params::of(request.uri())?;
         let bytes = read_bytes(request.into_body(), app.config().body_limit_bytes).await?;
         if bytes.is_empty() {
@@ -128,7 +128,7 @@ impl FromRequest<App> for RawBody {
                 params.text("source").map(|source| source.to_owned().into()).unwrap_or_default(),
             ));
         }
-        match kind {
+        match kind? {
             None => Err(ApiError::content_type("")),
             Some(BodyKind::One(media)) => media.to_json(bytes).map(Self),
             Some(BodyKind::Lines | BodyKind::Text) => Ok(Self(bytes)),

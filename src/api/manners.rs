@@ -20,6 +20,7 @@ use tower_http::decompression::RequestDecompressionLayer;
 use tower_http::limit::RequestBodyLimitLayer;
 use tower_http::trace::TraceLayer;
 
+use super::browsers;
 use super::elasticsearch::Passed;
 use super::error::ApiError;
 use super::extract::Params;
@@ -41,6 +42,7 @@ pub(super) fn with_manners(routes: Router, app: &App) -> Router {
     let config = app.config();
     let inner = ServiceBuilder::new()
         .layer(from_fn_with_state(app.clone(), introduce))
+        .layer(from_fn_with_state(app.clone(), browsers::guard))
         .layer(HandleErrorLayer::new(refuse))
         .load_shed()
         .concurrency_limit(config.concurrency_max)
@@ -94,6 +96,7 @@ async fn introduce(State(app): State<App>, request: Request, next: Next) -> Resp
         response = ApiError::argument("only [gzip] is understood in Content-Encoding").into_response();
     }
     let headers = response.headers_mut();
+    browsers::shield(headers);
     headers.insert(PRODUCT.clone(), HeaderValue::from_static("Elasticsearch"));
     if let Some(id) = opaque_id {
         headers.insert(OPAQUE_ID.clone(), id);
@@ -224,7 +227,10 @@ mod tests {
         let app = App::open(Config::local(folder.path()), clock).await.unwrap();
         let routes = Router::new().route("/broken", get(broken)).route("/whole", get(|| async { "{}" }));
         let service = with_manners(routes, &app);
-        let ask = |path: &str| service.clone().oneshot(Request::get(path).body(Body::empty()).unwrap());
+        let ask = |path: &str| {
+            let request = Request::get(path).header(header::HOST, "localhost");
+            service.clone().oneshot(request.body(Body::empty()).unwrap())
+        };
         let answer = ask("/broken").await.unwrap();
         assert_eq!(answer.status(), StatusCode::INTERNAL_SERVER_ERROR);
         assert_eq!(answer.headers()[&PRODUCT], "Elasticsearch");

@@ -8,6 +8,8 @@
 //! | [`extract`], [`options`], [`times`] | path, query, bodies, paging, times |
 //! | [`openapi`](mod@openapi) | the description of all routes |
 //! | [`manners`], [`filter_path`], [`readable`] | what all requests and answers have in common |
+//! | [`hosts`], [`browsers`] | whose requests are answered: names of this server, pages of other sites |
+//! | [`path`] | paths as they are meant |
 //! | [`media`], [`yaml`] | the forms of bodies and answers beside JSON |
 //! | [`deprecation`] | what is old in a request |
 //! | [`cat_table`] | the plain tables of `_cat` |
@@ -15,6 +17,7 @@
 //! | the rest | one file for each resource, named as in the address |
 
 mod anomaly_detectors;
+mod browsers;
 mod calendars;
 mod cat_ml;
 mod cat_table;
@@ -27,6 +30,7 @@ mod filter_path;
 mod filters;
 mod forecasts;
 mod health;
+mod hosts;
 mod info;
 mod json_error;
 mod json_place;
@@ -39,6 +43,7 @@ mod model_memory;
 mod model_snapshots;
 mod openapi;
 mod options;
+mod path;
 mod readable;
 mod results;
 mod route;

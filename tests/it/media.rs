@@ -30,7 +30,8 @@ const FORMS: [Form; 4] = [
 ];
 
 /// Status, media type and bytes of an answer.
-async fn send(server: &Server, request: Request<Body>) -> (u16, String, Vec<u8>) {
+async fn send(server: &Server, mut request: Request<Body>) -> (u16, String, Vec<u8>) {
+    request.headers_mut().insert(header::HOST, header::HeaderValue::from_static("localhost"));
     let response = server.app.router().oneshot(request).await.unwrap();
     let kind = response.headers()[header::CONTENT_TYPE].to_str().unwrap().to_owned();
     let status = response.status().as_u16();

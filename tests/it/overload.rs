@@ -14,7 +14,7 @@ use crate::listening::Listening;
 use crate::server::Server;
 
 /// A request whose body has been announced and not sent.
-const ANNOUNCED: &str = "POST /i/_doc HTTP/1.1\r\nhost: a\r\ncontent-type: application/json\r\ncontent-length: 12\r\nconnection: close\r\n\r\n";
+const ANNOUNCED: &str = "POST /i/_doc HTTP/1.1\r\nhost: localhost\r\ncontent-type: application/json\r\ncontent-length: 12\r\nconnection: close\r\n\r\n";
 
 async fn connect(server: &Listening) -> TcpStream {
     TcpStream::connect(server.address).await.unwrap()
@@ -36,7 +36,7 @@ async fn rest(mut stream: TcpStream) -> String {
 }
 
 fn get(path: &str) -> String {
-    format!("GET {path} HTTP/1.1\r\nhost: a\r\nconnection: close\r\n\r\n")
+    format!("GET {path} HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n")
 }
 
 /// The JSON of an answer.
@@ -131,7 +131,7 @@ async fn every_one_of_many_clients_gets_an_answer() {
 #[tokio::test]
 async fn a_body_of_unknown_length_is_cut_off_at_the_limit() {
     let server = Listening::with(|config| config.body_limit_bytes = 1000).await;
-    let head = "POST /i/_bulk HTTP/1.1\r\nhost: a\r\ncontent-type: application/x-ndjson\r\ntransfer-encoding: chunked\r\nconnection: close\r\n\r\n";
+    let head = "POST /i/_bulk HTTP/1.1\r\nhost: localhost\r\ncontent-type: application/x-ndjson\r\ntransfer-encoding: chunked\r\nconnection: close\r\n\r\n";
     let chunk = format!("200\r\n{}\r\n", "x".repeat(0x200));
     let answer = ask(&server, &format!("{head}{chunk}{chunk}{chunk}0\r\n\r\n")).await;
     assert!(answer.starts_with("HTTP/1.1 413 "), "{answer}");
@@ -157,7 +157,7 @@ async fn a_small_body_that_unpacks_to_a_large_one_is_refused() {
 #[tokio::test]
 async fn what_is_no_http_is_refused_and_the_server_goes_on() {
     let server = Listening::start().await;
-    let long = format!("GET /{} HTTP/1.1\r\nhost: a\r\n\r\n", "a".repeat(1 << 20));
+    let long = format!("GET /{} HTTP/1.1\r\nhost: localhost\r\n\r\n", "a".repeat(1 << 20));
     for text in ["\0\u{1}\u{2}\r\n\r\n", "GET\r\n\r\n", "GET / HTTP/9.9\r\n\r\n", long.as_str()] {
         let answer = ask(&server, text).await;
         assert!(answer.is_empty() || answer.starts_with("HTTP/1.1 4"), "{answer}");

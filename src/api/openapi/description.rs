@@ -3,10 +3,12 @@
 use std::sync::LazyLock;
 
 use axum::body::Bytes;
-use axum::http::header::CONTENT_TYPE;
+use axum::http::HeaderValue;
+use axum::http::header::{CONTENT_SECURITY_POLICY, CONTENT_TYPE};
 use axum::response::Html;
 use serde_json::{Map, Value, json};
 
+use super::super::browsers::page_policy;
 use super::super::route::{Route, RouteLine, route, route_lines};
 use super::operations::{self, Form, Operation};
 use super::parameters;
@@ -19,13 +21,17 @@ static SCHEMAS: LazyLock<Map<String, Value>> = LazyLock::new(|| {
 /// The description as it is sent: it is the same as long as the service runs.
 static PRINTED: LazyLock<Bytes> = LazyLock::new(|| Bytes::from(openapi().to_string()));
 
+const PAGE: &str = include_str!("page.html");
+
+static PAGE_POLICY: LazyLock<HeaderValue> = LazyLock::new(|| page_policy(PAGE));
+
 pub(in crate::api) fn routes() -> Vec<Route> {
     vec![
         route("GET", "/api-specs/openapi.json", "This description", &[], || async {
             ([(CONTENT_TYPE, "application/json")], PRINTED.clone())
         }),
         route("GET", "/api-specs", "The page to try the interface", &[], || async {
-            Html(include_str!("page.html"))
+            ([(CONTENT_SECURITY_POLICY, PAGE_POLICY.clone())], Html(PAGE))
         }),
     ]
 }
