@@ -46,6 +46,12 @@ pub enum Error {
         /// The document's id.
         id: String,
     },
+    /// A document that is to be changed was stored without its source (`_source.enabled: false`).
+    #[error("[{id}]: source missing")]
+    SourceMissing {
+        /// The document's id.
+        id: String,
+    },
     /// A document was created or changed by somebody else.
     #[error("[{id}]: version conflict, {why}")]
     VersionConflict {
@@ -206,6 +212,7 @@ impl Error {
             Self::ResourceNotFound(_) => "resource_not_found_exception",
             Self::AliasesNotFound(_) => "aliases_not_found_exception",
             Self::DocumentMissing { .. } => "document_missing_exception",
+            Self::SourceMissing { .. } => "document_source_missing_exception",
             Self::VersionConflict { .. } => "version_conflict_engine_exception",
             Self::Parsing(_) => "parsing_exception",
             Self::XContentParse(_) => "x_content_parse_exception",

@@ -17,6 +17,7 @@
 //! | [`stats`] | data counts, model size, timing |
 //! | [`snapshot`] | model snapshots |
 //! | [`calendar`] | calendars, events, filters |
+//! | [`unique_json`] | JSON whose objects name no key twice |
 //! | [`error`] | [`ErrorKind`] and [`Invalid`] |
 
 pub mod bytes;
@@ -35,6 +36,7 @@ pub mod results;
 pub mod snapshot;
 pub mod stats;
 pub mod time;
+pub mod unique_json;
 pub mod validate;
 
 pub use bytes::ByteSize;

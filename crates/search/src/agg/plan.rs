@@ -15,6 +15,7 @@ use super::request::{Aggregations, PIPELINES, Request};
 use super::source::{Print, Source};
 use super::top::{GeoAggregator, SortBy, TopAggregator};
 use crate::error::{Error, Result};
+use crate::query::field::nested_around;
 use crate::query::params::{Params, plain};
 use crate::query::{Field, FieldKind, FieldTypes, Query};
 
@@ -255,10 +256,17 @@ impl<'a> Planner<'a> {
             let format = format.as_deref().map(DateFormat::new).transpose()?.map(Arc::new);
             used.source.print = Print::Date(format.unwrap_or_else(|| Arc::clone(own)), zone);
         }
-        if let Some(missing) = params.value("missing")
-            && used.kind != ColumnKind::Term
-        {
-            used.source.missing = Some(self.missing_number(missing, &used)?);
+        if let Some(missing) = params.value("missing") {
+            used.source.missing = Some(match (used.kind, used.field.is_some()) {
+                // A term stands for itself: its number in the dictionary.
+                (ColumnKind::Term, _) => f64::from(self.dictionary.intern(&plain(missing))),
+                (_, false) if !numeric => f64::from(self.dictionary.intern(&plain(missing))),
+                (ColumnKind::Geo, _) => {
+                    let reason = format!("[missing] is not supported for the points of [{name}]");
+                    return Err(Error::illegal(reason));
+                }
+                _ => self.missing_number(missing, &used)?,
+            });
         }
         Ok(used)
     }
@@ -286,7 +294,7 @@ impl<'a> Planner<'a> {
         };
         let Some(field) = self.fields.field(name) else { return Ok(unmapped) };
         let own_scope = matches!(field.path.as_str(), "_id" | "_index")
-            || self.nested_path(&field.source_path) == self.scopes[scope].path;
+            || self.fields.is_seen_from(self.nested_path(&field.source_path), &self.scopes[scope].path);
         if !own_scope {
             return Ok(unmapped);
         }
@@ -336,10 +344,7 @@ impl<'a> Planner<'a> {
 
     /// The innermost nested object around a path.
     pub(super) fn nested_path<'p>(&self, path: &'p str) -> &'p str {
-        path.rmatch_indices('.')
-            .map(|(dot, _)| &path[..dot])
-            .find(|outer| self.fields.is_nested(outer))
-            .unwrap_or("")
+        nested_around(self.fields, path)
     }
 
     /// The scopes whose parents lead from one scope out to another.

@@ -130,8 +130,13 @@ impl Aggregator for CardinalityAggregator {
         let sets = &mut self.owners;
         match self.source.column(input.batch).map(|column| (column, column.values())) {
             Some((column, Values::Term(values))) => {
+                let missing = self.source.missing.map(|term| term as u64);
                 for (row, owner) in rows.iter().zip(owners) {
-                    slot(sets, *owner).extend(values[column.range(*row)].iter().map(|term| u64::from(*term)));
+                    let (set, range) = (slot(sets, *owner), column.range(*row));
+                    if range.is_empty() {
+                        set.extend(missing);
+                    }
+                    set.extend(values[range].iter().map(|term| u64::from(*term)));
                 }
             }
             Some((column, Values::Int(values))) if self.source.missing.is_none() => {

@@ -37,6 +37,9 @@ impl FieldTypes for Mapping {
     fn is_nested(&self, path: &str) -> bool {
         path == "inner"
     }
+    fn is_seen_from(&self, nested: &str, scope: &str) -> bool {
+        nested == scope
+    }
     fn is_object(&self, path: &str) -> bool {
         path == "inner"
     }

@@ -7,7 +7,7 @@ use serde_json::Value;
 
 use super::state::{IndexMeta, State};
 use crate::error::{Error, Result};
-use crate::mapping::compiled::wildcard_matches;
+use crate::mapping::wildcard::wildcard_matches;
 
 /// How an expression is understood.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

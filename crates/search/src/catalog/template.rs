@@ -4,7 +4,7 @@ use serde_json::{Map, Value};
 
 use super::state::{Kind, State};
 use crate::error::{Error, Result};
-use crate::mapping::compiled::wildcard_matches;
+use crate::mapping::wildcard::wildcard_matches;
 
 /// Settings, mappings and aliases for a new index, each as clients write them.
 #[derive(Clone, Debug, Default, PartialEq)]

@@ -6,7 +6,7 @@ use super::facade::Search;
 use super::indices::{acknowledged, check_alias};
 use crate::catalog::{Expand, State};
 use crate::error::{Error, Result};
-use crate::mapping::compiled::wildcard_matches;
+use crate::mapping::wildcard::wildcard_matches;
 
 impl Search {
     /// `POST /_aliases`: all actions or none.

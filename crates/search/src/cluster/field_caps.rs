@@ -8,7 +8,7 @@ use super::facade::Search;
 use crate::catalog::Expand;
 use crate::error::Result;
 use crate::mapping::Mapping;
-use crate::mapping::compiled::wildcard_matches;
+use crate::mapping::wildcard::wildcard_matches;
 
 /// The fields that every index has, with their type and whether they can be searched and aggregated.
 const METADATA: [(&str, bool, bool); 4] =

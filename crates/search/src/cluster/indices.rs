@@ -224,7 +224,7 @@ impl Search {
             let mut found = Map::new();
             for leaf in &mapping.leaves {
                 let path = &leaf.field.path;
-                let wanted = |pattern: &str| crate::mapping::compiled::wildcard_matches(pattern.trim(), path);
+                let wanted = |pattern: &str| crate::mapping::wildcard::wildcard_matches(pattern.trim(), path);
                 if !fields.split(',').any(wanted) {
                     continue;
                 }

@@ -9,7 +9,7 @@ use super::indices::acknowledged;
 use crate::catalog::state::Kind;
 use crate::catalog::template;
 use crate::error::{Error, Result};
-use crate::mapping::compiled::wildcard_matches;
+use crate::mapping::wildcard::wildcard_matches;
 use crate::mapping::{Layout, Mapping, merge};
 
 impl Search {

@@ -6,7 +6,7 @@ use ahash::{AHashMap, AHashSet};
 use serde_json::{Map, Value, json};
 
 use super::bulk_line::{self, Action, Target};
-use super::write::{WriteAnswer, WriteParams, check_id, columns, parse_document};
+use super::write::{WriteAnswer, WriteParams, check_id, columns, kept_source, parse_document};
 use crate::cluster::Search;
 use crate::error::{Error, Result};
 use crate::index::{Index, WriteOp};
@@ -233,7 +233,8 @@ impl Bulk<'_> {
             let (text, value) = parse_document(payload)?;
             let for_messages = id.as_deref().unwrap_or("<auto>");
             let cells = columns(&group.index, &mut group.mapping, group.limit, for_messages, &value)?;
-            WriteOp::Index { id: id.clone(), expected, source: text.to_owned(), cells }
+            let source = kept_source(&group.mapping, text, value);
+            WriteOp::Index { id: id.clone(), expected, source, cells }
         };
         if let Some(id) = id {
             group.touched.insert(id);

@@ -49,7 +49,7 @@ impl ByQueryAnswer {
     pub fn to_json(&self) -> Value {
         let mut body = json!({
             "took": self.took_ms, "timed_out": false, "total": self.total,
-            "batches": self.batches, "version_conflicts": self.version_conflicts, "noops": 0,
+            "deleted": 0, "batches": self.batches, "version_conflicts": self.version_conflicts, "noops": 0,
             "retries": { "bulk": 0, "search": 0 }, "throttled_millis": 0, "requests_per_second": -1.0,
             "throttled_until_millis": 0, "failures": self.failures
         });
@@ -171,6 +171,9 @@ fn operations(
         ops.push(if delete {
             WriteOp::Delete { id: stored.id, expected }
         } else {
+            if !reader.mapping().kept.enabled {
+                return Err(Error::illegal(format!("[{}][{}] didn't store _source", index.name, stored.id)));
+            }
             let value: Value = serde_json::from_str(&stored.source).map_err(|error| {
                 Error::Corrupt(format!("the source of [{}] is damaged: {error}", stored.id))
             })?;

@@ -15,8 +15,11 @@ impl Search {
     pub fn get_document(&self, index: &str, id: &str, filter: &SourceFilter) -> Result<Value> {
         let state = self.state();
         let meta = state.single_index(index)?;
-        let found = self.index_of(meta)?.read()?.get(id)?;
-        Ok(match found {
+        let index = self.index_of(meta)?;
+        let reader = index.read()?;
+        let none = SourceFilter::none();
+        let filter = if reader.mapping().kept.enabled { filter } else { &none };
+        Ok(match reader.get(id)? {
             Some(stored) => found_json(&meta.name, &stored, filter)?,
             None => json!({ "_index": meta.name, "_id": id, "found": false }),
         })
@@ -44,9 +47,15 @@ impl Search {
         let mut wanted: Vec<(Option<String>, String, SourceFilter)> = Vec::new();
         if let Some(Value::Array(docs)) = body.get("docs") {
             for doc in docs {
-                let text = |key: &str| doc.get(key).and_then(Value::as_str).map(str::to_owned);
-                let id = text("_id")
-                    .ok_or_else(|| Error::RequestValidation("1: id is missing for doc 0;".into()))?;
+                // Ids may be written as numbers.
+                let text = |key: &str| match doc.get(key) {
+                    Some(Value::String(text)) => Some(text.clone()),
+                    Some(number @ Value::Number(_)) => Some(number.to_string()),
+                    _ => None,
+                };
+                let missing =
+                    || Error::RequestValidation(format!("1: id is missing for doc {};", wanted.len()));
+                let id = text("_id").ok_or_else(missing)?;
                 let own = match doc.get("_source") {
                     Some(value) => SourceFilter::parse(value)?,
                     None => filter.clone(),

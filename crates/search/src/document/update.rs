@@ -2,7 +2,7 @@
 
 use serde_json::{Map, Value};
 
-use super::write::{WriteAnswer, check_id, columns, write_one};
+use super::write::{WriteAnswer, check_id, columns, kept_source, write_one};
 use crate::cluster::Search;
 use crate::error::{Error, Result};
 use crate::index::reader::Stored;
@@ -126,6 +126,9 @@ impl Search {
                     ),
                 });
             }
+            if found.is_some() && !index.mapping().kept.enabled {
+                return Err(Error::SourceMissing { id: id.to_owned() });
+            }
             let Some(source) = update.applied(id, found.as_ref())? else {
                 let stored = found.ok_or_else(|| Error::DocumentMissing { id: id.to_owned() })?;
                 let written = Written {
@@ -143,7 +146,8 @@ impl Search {
                 Some(stored) => Expected::At { seq: stored.seq, term: 1 },
                 None => Expected::Absent,
             };
-            let op = WriteOp::Index { id: Some(id.to_owned()), expected, source: source.to_string(), cells };
+            let kept = kept_source(&mapping, &source.to_string(), source.clone());
+            let op = WriteOp::Index { id: Some(id.to_owned()), expected, source: kept, cells };
             match write_one(&index, op) {
                 Err(error @ Error::VersionConflict { .. }) => last = Some(error),
                 Err(error) => return Err(error),

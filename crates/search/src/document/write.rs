@@ -108,7 +108,8 @@ impl Search {
         let mut mapping = index.mapping();
         let cells = columns(&index, &mut mapping, meta.field_limit(), id.unwrap_or("<auto>"), &value)?;
         // A made-up id cannot exist, so nothing has to be expected of it.
-        let op = WriteOp::Index { id: id.map(str::to_owned), expected, source: text.to_owned(), cells };
+        let source = kept_source(&mapping, text, value);
+        let op = WriteOp::Index { id: id.map(str::to_owned), expected, source, cells };
         write_one(&index, op)
     }
 
@@ -153,6 +154,14 @@ pub(super) fn columns(
     Ok(mapping.extract(id, source)?.cells)
 }
 
+/// The text of a document that is stored: without what `_source` of the mapping leaves out.
+pub(super) fn kept_source(mapping: &Mapping, text: &str, source: Value) -> String {
+    if mapping.kept.is_all() {
+        return text.to_owned();
+    }
+    mapping.kept.apply(source).map_or_else(|| "{}".to_owned(), |kept| kept.to_string())
+}
+
 /// A document as text and as JSON.
 pub(super) fn parse_document(source: &[u8]) -> Result<(&str, Value)> {
     let text = std::str::from_utf8(source)
@@ -161,7 +170,7 @@ pub(super) fn parse_document(source: &[u8]) -> Result<(&str, Value)> {
     if text.is_empty() {
         return Err(Error::RequestValidation("1: source is missing;".into()));
     }
-    let value: Value = serde_json::from_str(text).map_err(|error| Error::DocumentParsing {
+    let value = types::unique_json::from_str(text).map_err(|error| Error::DocumentParsing {
         reason: "failed to parse".into(),
         cause: Some(Box::new(Error::JsonParse(error.to_string()))),
     })?;

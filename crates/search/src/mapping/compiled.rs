@@ -8,8 +8,12 @@ use serde_json::{Map, Value};
 use super::dynamic::DynamicRules;
 use super::layout::Layout;
 use super::leaf::{self, Leaf, STORED_ONLY, flag};
+use super::parameters;
+use super::wildcard::wildcard_matches;
 use crate::error::{Error, Result};
+use crate::query::field::nested_around;
 use crate::query::{Field, FieldKind, FieldTypes};
+use crate::search::source_filter::SourceFilter;
 
 /// The mapping of one index at one moment. It is never changed, only replaced.
 #[derive(Debug)]
@@ -26,11 +30,22 @@ pub struct Mapping {
     pub leaves: Vec<Leaf>,
     /// Does any field copy its values to another?
     pub copies: bool,
+    /// Which part of a document is stored (`_source` of the mapping).
+    pub kept: SourceFilter,
     pub(super) root: ObjectNode,
     pub(super) rules: DynamicRules,
     by_path: AHashMap<String, usize>,
     objects: AHashMap<String, bool>,
+    /// Nested objects whose values are seen from outside too, with whether from the document or from the object around them.
+    included: AHashMap<String, Included>,
     aliases: AHashMap<String, String>,
+}
+
+/// From where, beside the nested object itself, its values are seen.
+#[derive(Clone, Copy, Debug, Default)]
+struct Included {
+    in_root: bool,
+    in_parent: bool,
 }
 
 /// What happens to fields that are not mapped.
@@ -76,8 +91,9 @@ impl Mapping {
         limit: usize,
     ) -> Result<Arc<Self>> {
         let rules = DynamicRules::parse(&body)?;
+        let kept = parameters::kept_source(&body)?;
         let dynamic = dynamic(&body, Dynamic::True)?;
-        let mut compiler = Compiler { layout, ..Compiler::default() };
+        let mut compiler = Compiler { layout, kept: kept.clone(), ..Compiler::default() };
         let root = compiler.object(String::new(), &body, dynamic, false, false)?;
         if compiler.fields > limit {
             return Err(Error::illegal(format!(
@@ -95,10 +111,12 @@ impl Mapping {
             layout: compiler.layout,
             leaves: compiler.leaves,
             copies,
+            kept,
             root,
             rules,
             by_path,
             objects: compiler.objects,
+            included: compiler.included,
             aliases: compiler.aliases,
         }))
     }
@@ -128,8 +146,10 @@ impl Mapping {
 #[derive(Default)]
 struct Compiler {
     layout: Layout,
+    kept: SourceFilter,
     leaves: Vec<Leaf>,
     objects: AHashMap<String, bool>,
+    included: AHashMap<String, Included>,
     aliases: AHashMap<String, String>,
     fields: usize,
 }
@@ -197,6 +217,11 @@ impl Compiler {
                 }
                 let nested = type_name == Some("nested");
                 self.objects.insert(path.clone(), nested);
+                let included = Included {
+                    in_root: nested && flag(params, "include_in_root", false),
+                    in_parent: nested && flag(params, "include_in_parent", false),
+                };
+                self.included.insert(path.clone(), included);
                 self.object(path, params, dynamic, nested, inside_nested).map(Child::Object)
             }
             Some("alias") => {
@@ -233,6 +258,11 @@ impl Compiler {
     fn add(&mut self, mut leaf: Leaf, inside_nested: bool) -> usize {
         if !inside_nested && !matches!(leaf.field.kind, FieldKind::Text { .. }) {
             leaf.column = Some(self.layout.column(&leaf.field.path));
+        }
+        if leaf.column.is_none() && !self.kept.keeps(&leaf.field.source_path) {
+            // Such values are looked up in the source, and there they are not.
+            leaf.field.searchable = false;
+            leaf.field.aggregatable = false;
         }
         self.leaves.push(leaf);
         self.leaves.len() - 1
@@ -281,45 +311,26 @@ impl FieldTypes for Mapping {
         self.objects.get(path).copied().unwrap_or(false)
     }
 
+    fn is_seen_from(&self, nested: &str, scope: &str) -> bool {
+        let mut at = nested;
+        while at != scope {
+            let included = self.included.get(at).copied().unwrap_or_default();
+            if scope.is_empty() && included.in_root {
+                return true;
+            }
+            if !included.in_parent {
+                return false;
+            }
+            at = nested_around(self, at);
+        }
+        true
+    }
+
     fn is_object(&self, path: &str) -> bool {
         self.objects.contains_key(path)
     }
 
     fn index_name(&self) -> &str {
         &self.index
-    }
-}
-
-/// Does `text` fit `pattern`, in which `*` stands for any characters?
-pub fn wildcard_matches(pattern: &str, text: &str) -> bool {
-    let mut parts = pattern.split('*');
-    let first = parts.next().unwrap_or("");
-    let Some(mut rest) = text.strip_prefix(first) else { return false };
-    let mut parts: Vec<&str> = parts.collect();
-    let Some(last) = parts.pop() else { return rest.is_empty() };
-    for part in parts {
-        let Some(at) = rest.find(part) else { return false };
-        rest = &rest[at + part.len()..];
-    }
-    rest.len() >= last.len() && rest.ends_with(last)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn patterns_with_stars() {
-        for (pattern, text, fits) in [
-            ("*", "", true),
-            ("a*", "abc", true),
-            ("*c", "abc", true),
-            ("a*c", "ac", true),
-            ("a*b*c", "axbxc", true),
-            ("a*bc*bc", "abc", false),
-            ("abc", "abcd", false),
-        ] {
-            assert_eq!(wildcard_matches(pattern, text), fits, "{pattern} {text}");
-        }
     }
 }

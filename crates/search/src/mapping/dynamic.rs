@@ -3,7 +3,7 @@
 use dates::{DateFormat, Missing, Zone};
 use serde_json::{Map, Value, json};
 
-use super::compiled::wildcard_matches;
+use super::wildcard::wildcard_matches;
 use crate::error::{Error, Result};
 
 /// How undeclared fields are mapped.

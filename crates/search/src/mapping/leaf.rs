@@ -7,7 +7,7 @@ use serde_json::{Map, Value};
 
 use crate::analysis::Analyzer;
 use crate::error::{Error, Result};
-use crate::query::{Field, FieldKind};
+use crate::query::{Field, FieldKind, Rounding};
 
 /// A leaf field with what only the mapping layer needs to know of it.
 #[derive(Clone, Debug)]
@@ -96,10 +96,12 @@ fn kind(path: &str, type_name: &str, params: &Map<String, Value>) -> Result<Fiel
         "short" => integer(i64::from(i16::MIN), i64::from(i16::MAX), "short"),
         "byte" => integer(i64::from(i8::MIN), i64::from(i8::MAX), "byte"),
         "double" => FieldKind::double(),
-        "float" => FieldKind::Double { single: true, name: "float" },
-        "half_float" => FieldKind::Double { single: true, name: "half_float" },
-        "scaled_float" => FieldKind::Double { single: false, name: "scaled_float" },
-        "unsigned_long" => FieldKind::Double { single: false, name: "unsigned_long" },
+        "float" => FieldKind::Double { rounding: Rounding::Single, name: "float" },
+        "half_float" => FieldKind::Double { rounding: Rounding::Single, name: "half_float" },
+        "scaled_float" => {
+            FieldKind::Double { rounding: scaling(params).unwrap_or(Rounding::None), name: "scaled_float" }
+        }
+        "unsigned_long" => FieldKind::Double { rounding: Rounding::None, name: "unsigned_long" },
         "date" | "date_nanos" => FieldKind::Date { format: date_format(path, params)? },
         "boolean" => FieldKind::Boolean,
         "ip" => FieldKind::Ip,
@@ -111,6 +113,13 @@ fn kind(path: &str, type_name: &str, params: &Map<String, Value>) -> Result<Fiel
             )));
         }
     })
+}
+
+/// How a `scaled_float` is rounded. Mappings of earlier times may lack the factor.
+fn scaling(params: &Map<String, Value>) -> Option<Rounding> {
+    let value = params.get("scaling_factor")?;
+    let factor = value.as_f64().or_else(|| value.as_str()?.parse().ok())?;
+    (factor > 0.0 && factor.is_finite()).then_some(Rounding::Scaled(factor))
 }
 
 fn date_format(path: &str, params: &Map<String, Value>) -> Result<Arc<DateFormat>> {

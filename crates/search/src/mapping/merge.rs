@@ -2,13 +2,15 @@
 
 use serde_json::{Map, Value};
 
+use super::parameters;
 use crate::error::{Error, Result};
 
 /// The mapping `old` with what `new` adds to it.
 ///
 /// # Errors
-/// When a field would get another type.
+/// When a field would get another type, or parameters that it cannot have.
 pub fn merge(old: &Map<String, Value>, new: &Map<String, Value>) -> Result<Map<String, Value>> {
+    parameters::check(new)?;
     let mut merged = old.clone();
     merge_object(&mut merged, new, "")?;
     Ok(merged)

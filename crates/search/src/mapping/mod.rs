@@ -8,6 +8,8 @@
 //! | [`merge`] | a mapping changed by another one |
 //! | [`dynamic`] | mappings for fields that nobody declared |
 //! | [`extract`] | from a document to its columns |
+//! | `parameters` | which parameters a field may have |
+//! | [`wildcard`] | names with `*` in them |
 
 pub mod compiled;
 pub mod dynamic;
@@ -15,6 +17,8 @@ pub mod extract;
 pub mod layout;
 pub mod leaf;
 pub mod merge;
+mod parameters;
+pub mod wildcard;
 
 pub use compiled::Mapping;
 pub use extract::{Cell, Extracted};

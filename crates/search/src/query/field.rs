@@ -20,6 +20,10 @@ pub trait FieldTypes {
     /// Is the object at `path` mapped as `nested`?
     fn is_nested(&self, path: &str) -> bool;
 
+    /// Are the values of the nested object at `nested` seen from the object at `scope` (the document, when it is empty)?
+    /// `include_in_root` and `include_in_parent` say so; an object sees its own.
+    fn is_seen_from(&self, nested: &str, scope: &str) -> bool;
+
     /// Does `path` name an object (nested or not) that has mapped fields below it?
     fn is_object(&self, path: &str) -> bool;
 
@@ -30,6 +34,11 @@ pub trait FieldTypes {
     fn default_fields(&self) -> Vec<String> {
         vec!["*".to_owned()]
     }
+}
+
+/// The innermost nested object around `path`; empty when there is none.
+pub fn nested_around<'p>(fields: &(impl FieldTypes + ?Sized), path: &'p str) -> &'p str {
+    path.rmatch_indices('.').map(|(dot, _)| &path[..dot]).find(|outer| fields.is_nested(outer)).unwrap_or("")
 }
 
 /// One leaf field of a mapping.
@@ -91,8 +100,8 @@ pub enum FieldKind {
     },
     /// `double`, `float`, `half_float`, `scaled_float`, `unsigned_long`.
     Double {
-        /// Are values rounded to single precision (`float`)?
-        single: bool,
+        /// How values are rounded before they are kept.
+        rounding: Rounding,
         /// The mapping type's name, for messages: `double`.
         name: &'static str,
     },
@@ -107,6 +116,29 @@ pub enum FieldKind {
     Ip,
     /// `geo_point`.
     GeoPoint,
+}
+
+/// How a number is rounded to what its field can hold.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Rounding {
+    /// Not at all.
+    None,
+    /// To single precision: `float`, `half_float`.
+    Single,
+    /// To whole multiples of one by this factor: `scaled_float`.
+    Scaled(f64),
+}
+
+impl Rounding {
+    /// The number as the field holds it.
+    pub fn apply(self, number: f64) -> f64 {
+        match self {
+            Self::None => number,
+            Self::Single => f64::from(number as f32),
+            // Halves go upwards, as in the original, where the whole number is what is kept.
+            Self::Scaled(factor) => (number * factor + 0.5).floor() / factor,
+        }
+    }
 }
 
 impl FieldKind {
@@ -130,7 +162,7 @@ impl FieldKind {
 
     /// `double`.
     pub fn double() -> Self {
-        Self::Double { single: false, name: "double" }
+        Self::Double { rounding: Rounding::None, name: "double" }
     }
 
     /// `keyword` without a normaliser.

@@ -10,6 +10,7 @@
 //! | [`field`] | what is needed of a mapping |
 //! | [`predicate`] | queries tied to a mapping |
 //! | [`value`] | the values of documents |
+//! | `geo` | points on the earth |
 //! | `parse…` | JSON to queries, a file for each family |
 //! | `resolve…` | queries to predicates, a file for each family |
 //! | `…_syntax` | the grammars of query strings |
@@ -17,6 +18,7 @@
 
 pub mod ast;
 pub mod field;
+mod geo;
 mod lucene_syntax;
 mod matcher;
 mod minimum;
@@ -38,6 +40,6 @@ mod tests;
 pub mod value;
 
 pub use ast::{Node, Query};
-pub use field::{Field, FieldKind, FieldTypes};
+pub use field::{Field, FieldKind, FieldTypes, Rounding};
 pub use predicate::{Predicate, Test};
 pub use resolve::MAX_CLAUSES;

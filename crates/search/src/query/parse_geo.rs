@@ -3,9 +3,9 @@
 use serde_json::Value;
 
 use super::ast::{Node, Query};
+use super::geo::point;
 use super::params::{Params, plain};
 use super::parse::{Frame, single_field};
-use super::value::geo;
 use crate::error::{Error, Result};
 
 pub(super) fn parse(name: &str, body: &Value) -> Result<Query> {
@@ -29,7 +29,7 @@ pub(super) fn parse(name: &str, body: &Value) -> Result<Query> {
         let distance = params
             .value("distance")
             .ok_or_else(|| Error::illegal("geo_distance requires 'distance' to be specified"))?;
-        let centre = geo(value)
+        let centre = point(value)
             .ok_or_else(|| Error::Parse(format!("failed to parse geo_point [{}]", plain(value))))?;
         Node::GeoDistance { field: field.clone(), centre, metres: metres(&plain(distance))? }
     };
@@ -45,7 +45,7 @@ fn corners(value: &Value) -> Result<[f64; 4]> {
     {
         return if top >= bottom { Ok([top, left, bottom, right]) } else { Err(bad()) };
     }
-    let corner = |key: &str| value.get(key).and_then(geo);
+    let corner = |key: &str| value.get(key).and_then(point);
     let ((top, left), (bottom, right)) = match (corner("top_left"), corner("bottom_right")) {
         (Some(top_left), Some(bottom_right)) => (top_left, bottom_right),
         _ => match (corner("top_right"), corner("bottom_left")) {

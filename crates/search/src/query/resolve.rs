@@ -1,7 +1,7 @@
 //! Ties a query to a mapping: joins, fields, existence, nesting. Terms and texts have files of their own.
 
 use super::ast::{BoolQuery, Node, Query};
-use super::field::{Field, FieldTypes};
+use super::field::{Field, FieldTypes, nested_around};
 use super::minimum::minimum_should_match;
 use super::predicate::{Predicate, Test};
 use crate::error::{Error, Result};
@@ -148,21 +148,14 @@ impl Resolver<'_> {
     }
 
     /// The field, if it is mapped and lies in the objects that are looked at: a nested object's fields are not seen from
-    /// outside, nor a document's fields from inside.
+    /// outside, unless its mapping says so, nor a document's fields from inside.
     pub(super) fn field(&self, name: &str) -> Option<Field> {
         let field = self.fields.field(name)?;
         if matches!(field.path.as_str(), "_id" | "_index") {
             return Some(field);
         }
-        (self.nested_path(&field.source_path) == self.scope).then_some(field)
-    }
-
-    /// The innermost nested object around a path.
-    fn nested_path<'p>(&self, path: &'p str) -> &'p str {
-        path.rmatch_indices('.')
-            .map(|(dot, _)| &path[..dot])
-            .find(|outer| self.fields.is_nested(outer))
-            .unwrap_or("")
+        let nested = nested_around(self.fields, &field.source_path);
+        self.fields.is_seen_from(nested, &self.scope).then_some(field)
     }
 
     /// Runs `resolve` on a field; an unmapped one matches nothing. `_index` is the same for all documents, so it is decided

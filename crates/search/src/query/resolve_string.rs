@@ -69,8 +69,9 @@ impl Resolver<'_> {
             _ => {}
         }
         let named = field.map(|name| vec![name.to_owned()]);
-        let (fields, all_fields) = self.text_fields(named.as_deref().unwrap_or(&query.fields));
-        let lenient = query.lenient.unwrap_or_else(|| all_fields && field.is_none());
+        let (fields, _) = self.text_fields(named.as_deref().unwrap_or(&query.fields));
+        // A query string that is asked of all fields is lenient in the fields that it names itself too.
+        let lenient = query.lenient.unwrap_or_else(|| self.means_all_fields(&query.fields));
         let mut parts = Vec::new();
         for field in &fields {
             self.count_clause()?;

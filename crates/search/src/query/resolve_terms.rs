@@ -6,7 +6,7 @@ use dates::{DateFormat, DateMath, Missing, Zone, parse_date_math};
 use serde_json::Value;
 
 use super::ast::{Bounds, Fuzziness, PatternKind};
-use super::field::{Field, FieldKind};
+use super::field::{Field, FieldKind, Rounding};
 use super::params::plain;
 use super::predicate::{Predicate, Test};
 use super::regexp;
@@ -52,9 +52,11 @@ impl Resolver<'_> {
         let test = match &field.kind {
             FieldKind::Date { format } => self.date_range(format, bounds)?,
             FieldKind::Integer { .. } | FieldKind::Boolean => int_range(field, bounds)?,
-            FieldKind::Double { single, .. } => {
+            FieldKind::Double { rounding, .. } => {
+                // A bound between two multiples excludes the lower one, or the upper one: it is not rounded.
+                let rounding = if let Rounding::Scaled(_) = rounding { Rounding::None } else { *rounding };
                 let read = |bound: &Option<(Value, bool)>| -> Result<Option<(f64, bool)>> {
-                    bound.as_ref().map(|(value, closed)| Ok((number(value, *single)?, *closed))).transpose()
+                    bound.as_ref().map(|(value, closed)| Ok((number(value, rounding)?, *closed))).transpose()
                 };
                 Test::DoubleBetween(bound(read(&bounds.lower)?), bound(read(&bounds.upper)?))
             }
@@ -173,13 +175,13 @@ fn exactly(field: &Field, value: &Value) -> Result<Option<Test>> {
             let number = match value.as_i64() {
                 Some(whole) => Some(whole),
                 None => {
-                    let number = number(value, false)?;
+                    let number = number(value, Rounding::None)?;
                     (number.fract() == 0.0 && number.abs() < 9.2e18).then_some(number as i64)
                 }
             };
             number.filter(|n| (*min..=*max).contains(n)).map(|n| Test::IntIn(vec![n]))
         }
-        FieldKind::Double { single, .. } => Some(Test::DoubleIn(vec![number(value, *single)?])),
+        FieldKind::Double { rounding, .. } => Some(Test::DoubleIn(vec![number(value, *rounding)?])),
         FieldKind::Boolean => Some(Test::IntIn(vec![boolean(value)?])),
         FieldKind::Ip => Some(Test::IpIn(vec![block(&plain(value))?])),
         FieldKind::Date { .. } | FieldKind::GeoPoint => {
@@ -192,14 +194,14 @@ fn exactly(field: &Field, value: &Value) -> Result<Option<Test>> {
     })
 }
 
-fn number(value: &Value, single: bool) -> Result<f64> {
+fn number(value: &Value, rounding: Rounding) -> Result<f64> {
     let number = match value {
         Value::Number(number) => number.as_f64(),
         Value::String(text) => text.trim().parse().ok(),
         _ => None,
     };
     match number {
-        Some(number) if number.is_finite() => Ok(if single { f64::from(number as f32) } else { number }),
+        Some(number) if number.is_finite() => Ok(rounding.apply(number)),
         _ => Err(Error::QueryShard {
             reason: format!("For input string: \"{}\"", plain(value)),
             cause: "number_format_exception",
@@ -231,7 +233,7 @@ fn int_range(field: &Field, bounds: &Bounds) -> Result<Test> {
             return boolean(value).map(Ok);
         }
         let whole = value.as_i64().or_else(|| value.as_str().and_then(|text| text.trim().parse().ok()));
-        whole.map_or_else(|| number(value, false).map(Err), |whole| Ok(Ok(whole)))
+        whole.map_or_else(|| number(value, Rounding::None).map(Err), |whole| Ok(Ok(whole)))
     };
     // `as` saturates: beyond the whole numbers a bound excludes nothing, or everything.
     let lower = match &bounds.lower {

@@ -140,7 +140,13 @@ impl Resolver<'_> {
                 }
             }
         }
-        (found, names.iter().any(|name| name == "*"))
+        (found, self.means_all_fields(names))
+    }
+
+    /// Do these names, or the index's default fields when there are none, stand for all fields?
+    pub(super) fn means_all_fields(&self, names: &[String]) -> bool {
+        let all = |names: &[String]| names.iter().any(|name| name == "*");
+        if names.is_empty() { all(&self.fields.default_fields()) } else { all(names) }
     }
 }
 

@@ -4,7 +4,8 @@ use std::net::{IpAddr, Ipv6Addr};
 
 use serde_json::Value;
 
-use super::field::{Field, FieldKind};
+use super::field::{Field, FieldKind, Rounding};
+use super::geo::point;
 
 /// A value as a field of its kind holds it.
 #[derive(Clone, Debug, PartialEq)]
@@ -45,12 +46,16 @@ pub fn read(field: &Field, value: &Value) -> Result<Option<Native>, Unreadable> 
             Native::Text(if *lowercase { text.to_lowercase() } else { text })
         }
         FieldKind::Text { .. } => Native::Text(text(value).ok_or(Unreadable)?),
+        // An empty text is no number, and no error either.
+        FieldKind::Integer { .. } | FieldKind::Double { .. } if value.as_str() == Some("") => {
+            return Ok(None);
+        }
         FieldKind::Integer { min, max, .. } => Native::Int(integer(value, *min, *max).ok_or(Unreadable)?),
-        FieldKind::Double { single, .. } => Native::Double(double(value, *single).ok_or(Unreadable)?),
+        FieldKind::Double { rounding, .. } => Native::Double(double(value, *rounding).ok_or(Unreadable)?),
         FieldKind::Date { format } => Native::Int(format.parse_value(value).map_err(|_| Unreadable)?),
         FieldKind::Boolean => Native::Int(i64::from(boolean(value).ok_or(Unreadable)?)),
         FieldKind::Ip => Native::Ip(value.as_str().and_then(ip).ok_or(Unreadable)?),
-        FieldKind::GeoPoint => geo(value).map(|(lat, lon)| Native::Geo(lat, lon)).ok_or(Unreadable)?,
+        FieldKind::GeoPoint => point(value).map(|(lat, lon)| Native::Geo(lat, lon)).ok_or(Unreadable)?,
     };
     Ok(Some(native))
 }
@@ -81,13 +86,13 @@ fn truncated(number: f64) -> Option<i64> {
     (-9_223_372_036_854_775_808.0..9_223_372_036_854_775_808.0).contains(&number).then_some(number as i64)
 }
 
-fn double(value: &Value, single: bool) -> Option<f64> {
+fn double(value: &Value, rounding: Rounding) -> Option<f64> {
     let number = match value {
         Value::Number(number) => number.as_f64()?,
         Value::String(text) => text.trim().parse().ok()?,
         _ => return None,
     };
-    let number = if single { f64::from(number as f32) } else { number };
+    let number = rounding.apply(number);
     number.is_finite().then_some(number)
 }
 
@@ -116,24 +121,6 @@ pub(super) fn ip(text: &str) -> Option<u128> {
 pub fn print_ip(bits: u128) -> String {
     let v6 = Ipv6Addr::from_bits(bits);
     v6.to_ipv4_mapped().map_or_else(|| v6.to_string(), |v4| v4.to_string())
-}
-
-/// `{"lat", "lon"}`, `"lat,lon"`, `[lon, lat]`, GeoJSON points.
-pub(super) fn geo(value: &Value) -> Option<(f64, f64)> {
-    let (lat, lon) = match value {
-        Value::Object(map) if map.contains_key("coordinates") => return geo(map.get("coordinates")?),
-        Value::Object(map) => (double(map.get("lat")?, false)?, double(map.get("lon")?, false)?),
-        Value::Array(pair) => match pair.as_slice() {
-            [lon, lat, ..] => (double(lat, false)?, double(lon, false)?),
-            _ => return None,
-        },
-        Value::String(text) => {
-            let (lat, lon) = text.split_once(',')?;
-            (lat.trim().parse().ok()?, lon.trim().parse().ok()?)
-        }
-        _ => return None,
-    };
-    ((-90.0..=90.0).contains(&lat) && (-180.0..=180.0).contains(&lon)).then_some((lat, lon))
 }
 
 /// Calls `visit` with every value at `path`: dotted keys and nested objects are the same, arrays are gone through. A point

@@ -275,6 +275,10 @@ impl FieldTypes for MergedFields {
         self.0.iter().any(|mapping| mapping.is_nested(path))
     }
 
+    fn is_seen_from(&self, nested: &str, scope: &str) -> bool {
+        nested == scope || self.0.iter().any(|mapping| mapping.is_seen_from(nested, scope))
+    }
+
     fn is_object(&self, path: &str) -> bool {
         self.0.iter().any(|mapping| mapping.is_object(path))
     }

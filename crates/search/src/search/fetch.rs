@@ -59,7 +59,9 @@ pub fn hit_json(reader: &Reader, seq: i64, score: Value, shown: &Shown<'_>) -> R
         hit.insert("_primary_term".into(), json!(1));
     }
     hit.insert("_score".into(), score);
-    if let Some(source) = shown.source.apply_text(&stored.source)? {
+    if reader.mapping().kept.enabled
+        && let Some(source) = shown.source.apply_text(&stored.source)?
+    {
         hit.insert("_source".into(), source);
     }
     if !shown.fields.is_empty() || !shown.docvalue_fields.is_empty() {

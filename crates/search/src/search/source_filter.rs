@@ -3,7 +3,7 @@
 use serde_json::{Map, Value};
 
 use crate::error::{Error, Result};
-use crate::mapping::compiled::wildcard_matches;
+use crate::mapping::wildcard::wildcard_matches;
 
 /// Which part of a document is given back.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -70,12 +70,26 @@ impl SourceFilter {
         }
     }
 
+    /// Is the whole document given back?
+    pub fn is_all(&self) -> bool {
+        self.enabled && self.includes.is_empty() && self.excludes.is_empty()
+    }
+
+    /// Is a value at `path` given back?
+    pub fn keeps(&self, path: &str) -> bool {
+        let within = |patterns: &[String]| {
+            let ends = path.match_indices('.').map(|(dot, _)| dot).chain([path.len()]);
+            ends.into_iter().any(|end| patterns.iter().any(|pattern| wildcard_matches(pattern, &path[..end])))
+        };
+        self.enabled && (self.includes.is_empty() || within(&self.includes)) && !within(&self.excludes)
+    }
+
     /// What is left of a document; nothing if none is wanted.
     pub fn apply(&self, source: Value) -> Option<Value> {
         if !self.enabled {
             return None;
         }
-        if self.includes.is_empty() && self.excludes.is_empty() {
+        if self.is_all() {
             return Some(source);
         }
         let inside = self.includes.is_empty();

@@ -5,6 +5,7 @@
 mod crash;
 mod documents;
 mod equivalence;
+mod mappings;
 mod options;
 mod scans;
 mod searches;

@@ -7,14 +7,18 @@ use serde_json::{Value, json};
 
 use crate::store;
 
-fn filled(index: &str, documents: &[(&str, Value)], mappings: &Value) -> (tempfile::TempDir, Search) {
+pub(crate) fn filled(
+    index: &str,
+    documents: &[(&str, Value)],
+    mappings: &Value,
+) -> (tempfile::TempDir, Search) {
     let (folder, search) = store();
     search.create_index(index, &json!({ "mappings": mappings })).unwrap();
     write(&search, index, documents);
     (folder, search)
 }
 
-fn write(search: &Search, index: &str, documents: &[(&str, Value)]) {
+pub(crate) fn write(search: &Search, index: &str, documents: &[(&str, Value)]) {
     let mut body = String::new();
     for (id, document) in documents {
         // An empty id is one that the store makes up.
@@ -24,11 +28,11 @@ fn write(search: &Search, index: &str, documents: &[(&str, Value)]) {
     assert!(!search.bulk(Some(index), body.as_bytes(), &BulkParams::default()).unwrap().has_errors());
 }
 
-fn ask(search: &Search, expression: &str, body: &Value) -> Value {
+pub(crate) fn ask(search: &Search, expression: &str, body: &Value) -> Value {
     search.search(expression, &SearchParams::default(), body).unwrap()
 }
 
-fn ids(answer: &Value) -> Vec<String> {
+pub(crate) fn ids(answer: &Value) -> Vec<String> {
     let hits = answer["hits"]["hits"].as_array().unwrap();
     hits.iter()
         .map(|hit| format!("{}/{}", hit["_index"].as_str().unwrap(), hit["_id"].as_str().unwrap()))
