@@ -19,13 +19,17 @@ pub(super) fn routes() -> Vec<Route> {
     ]
 }
 
-/// `GET /_health`: `red` when the store does not answer, `yellow` when a job has failed.
+/// `GET /_health`: `red` when the store does not answer, `yellow` when a job has failed, or a document or index of the service
+/// cannot be used.
 async fn health(State(app): State<App>) -> Json<Value> {
     let uptime_ms = app.clock().now().0 - app.started().0;
     let (status, problems) = match app.jobs().job_stats("_all", true).await {
         Ok(stats) => {
             let failed = stats.items.iter().filter(|job| job.state == jobs::State::Failed);
-            let problems: Vec<Value> = failed.map(failed_job).collect();
+            let mut problems: Vec<Value> = failed.map(failed_job).collect();
+            problems.extend(app.jobs().problems().await.into_iter().map(|problem| {
+                json!({ "problem": problem, "do": "repair or remove it; the rest of the service works" })
+            }));
             (if problems.is_empty() { "green" } else { "yellow" }, problems)
         }
         Err(error) => ("red", vec![json!({ "problem": error.to_string(), "do": "see the server's log" })]),

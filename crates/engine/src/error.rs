@@ -33,7 +33,7 @@ impl Classify for Error {
     fn kind(&self) -> ErrorKind {
         match self {
             Self::Configuration(_) | Self::Categorization(_) => ErrorKind::IllegalArgument,
-            Self::Damaged(_) | Self::Version { .. } | Self::OtherJob(_) => ErrorKind::Internal,
+            Self::Damaged(_) | Self::Version { .. } | Self::OtherJob(_) => ErrorKind::Conflict,
         }
     }
 }

@@ -56,7 +56,7 @@ impl Jobs {
 
     async fn calendars(&self) -> Result<Vec<Calendar>> {
         let found = self.all_meta(json!({"term": {"type": "calendar"}}), "calendar_id").await?;
-        found.into_iter().map(|(id, source)| read(&id, source)).collect()
+        Ok(self.inner.configs.unreadable.all(indices::META, found))
     }
 
     pub(crate) async fn calendar(&self, calendar_id: &str) -> Result<Calendar> {
@@ -223,14 +223,13 @@ impl Jobs {
 
     async fn all_events(&self) -> Result<Vec<CalendarEvent>> {
         let found = self.all_meta(json!({"term": {"type": "scheduled_event"}}), "start_time").await?;
-        found
-            .into_iter()
-            .map(|(id, source)| {
-                let mut event: CalendarEvent = read(&id, source)?;
-                event.event_id = Some(id);
-                Ok(event)
-            })
-            .collect()
+        let unreadable = &self.inner.configs.unreadable;
+        let read = |(id, source): (String, Value)| {
+            let mut event: CalendarEvent = unreadable.read(indices::META, &id, source)?;
+            event.event_id = Some(id);
+            Some(event)
+        };
+        Ok(found.into_iter().filter_map(read).collect())
     }
 
     /// Events of the calendars that an expression names, sorted by start.

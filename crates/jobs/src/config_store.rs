@@ -1,5 +1,6 @@
 //! Where configurations of jobs and datafeeds, and what runs, are kept.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use serde::de::DeserializeOwned;
@@ -9,6 +10,8 @@ use store::{BulkOp, Document, IndicesOptions, Outcome, Store, Version, indices};
 use types::datafeed::Datafeed;
 use types::{Job, TimestampMs};
 
+use crate::notifications::Notifier;
+use crate::unreadable::Unreadable;
 use crate::{Error, Result};
 
 /// Documents that are read in one request.
@@ -19,6 +22,7 @@ const PAGE: usize = 10_000;
 pub(crate) struct ConfigStore {
     store: Arc<dyn Store>,
     page: usize,
+    pub(crate) unreadable: Unreadable,
 }
 
 /// A job that is open, as it is kept so that it opens again after a crash.
@@ -76,8 +80,8 @@ pub(crate) fn total(answer: &Value) -> u64 {
 }
 
 impl ConfigStore {
-    pub(crate) fn new(store: Arc<dyn Store>) -> Self {
-        Self { store, page: PAGE }
+    pub(crate) fn new(store: Arc<dyn Store>, notifier: Notifier) -> Self {
+        Self { store, page: PAGE, unreadable: Unreadable::new(notifier) }
     }
 
     async fn write(&self, op: BulkOp) -> Result<Option<Error>> {
@@ -133,7 +137,7 @@ impl ConfigStore {
         self.write(BulkOp::delete(indices::CONFIG, job_doc_id(job_id))).await.map(drop)
     }
 
-    /// Everything that a query finds, page by page; `sort` is a field whose values differ.
+    /// Everything that a query finds and that can be read, page by page; `sort` is a field whose values differ.
     async fn all<T: DeserializeOwned>(&self, index: &str, query: Value, sort: &str) -> Result<Vec<T>> {
         let mut body = json!({"query": query, "sort": [{sort: {"order": "asc"}}], "size": self.page});
         let mut all = Vec::new();
@@ -142,9 +146,7 @@ impl ConfigStore {
             let found = answer.pointer("/hits/hits").and_then(Value::as_array);
             let last = found.filter(|hits| hits.len() == self.page).and_then(|hits| hits.last());
             let after = last.and_then(|hit| hit.get("sort")).cloned();
-            for (id, source) in hits(&mut answer) {
-                all.push(read(&id, source)?);
-            }
+            all.extend(self.unreadable.all::<T>(index, hits(&mut answer)));
             match after {
                 Some(after) => body["search_after"] = after,
                 None => return Ok(all),
@@ -152,7 +154,39 @@ impl ConfigStore {
         }
     }
 
-    /// All jobs, sorted by id.
+    /// The ids of all jobs, also of those whose configuration cannot be read.
+    ///
+    /// # Errors
+    /// When the store is away, and when the index is missing or closed: nobody knows the jobs then.
+    pub(crate) async fn job_ids(&self) -> Result<BTreeSet<String>> {
+        self.ids(&job_doc_id("")).await
+    }
+
+    /// The part after `prefix` of the ids that begin with it.
+    async fn ids(&self, prefix: &str) -> Result<BTreeSet<String>> {
+        let mut body = json!({"query": {"match_all": {}}, "_source": false, "size": self.page,
+            "sort": [{"_doc": {"order": "asc"}}]});
+        let options = IndicesOptions {
+            allow_no_indices: false,
+            ignore_unavailable: false,
+            ..IndicesOptions::lenient()
+        };
+        let mut all = BTreeSet::new();
+        loop {
+            let mut answer = self.store.search(indices::CONFIG, &body, &options).await?;
+            let found = answer.pointer("/hits/hits").and_then(Value::as_array);
+            let last = found.filter(|hits| hits.len() == self.page).and_then(|hits| hits.last());
+            let after = last.and_then(|hit| hit.get("sort")).cloned();
+            let ids = hits(&mut answer).into_iter();
+            all.extend(ids.filter_map(|(id, _)| id.strip_prefix(prefix).map(str::to_owned)));
+            match after {
+                Some(after) => body["search_after"] = after,
+                None => return Ok(all),
+            }
+        }
+    }
+
+    /// All jobs whose configuration can be read, sorted by id.
     pub(crate) async fn jobs(&self) -> Result<Vec<Job>> {
         self.all(indices::CONFIG, json!({"term": {"job_type": "anomaly_detector"}}), "job_id").await
     }
@@ -228,8 +262,10 @@ mod tests {
     #[tokio::test]
     async fn lists_longer_than_a_page_are_whole() {
         let clock = Arc::new(testkit::MockClock::at(0));
-        let store = store::open(&store::Config::Memory, clock).await.unwrap();
-        let configs = ConfigStore { store, page: 2 };
+        let store =
+            store::open(&store::Config::Memory, Arc::clone(&clock) as Arc<dyn types::Clock>).await.unwrap();
+        let notifier = Notifier::new(Arc::clone(&store), clock, "n".to_owned());
+        let configs = ConfigStore { page: 2, ..ConfigStore::new(store, notifier) };
         for n in 0..5 {
             let task = JobTask { task: "job".to_owned(), job_id: format!("j{n}"), open_time: TimestampMs(n) };
             configs.put_job_task(&task).await.unwrap();

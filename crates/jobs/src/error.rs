@@ -92,7 +92,8 @@ impl Classify for Error {
             Self::Invalid(invalid) => invalid.kind(),
             Self::Store(error) => error.kind(),
             Self::Engine(error) => error.kind(),
-            Self::Document { .. } | Self::Model(_) => ErrorKind::Internal,
+            Self::Document { .. } => ErrorKind::Conflict,
+            Self::Model(_) => ErrorKind::Internal,
         }
     }
 }

@@ -90,9 +90,7 @@ impl Jobs {
             "from": paging.from, "size": paging.size});
         let mut answer = self.inner.store.search(indices::META, &body, &IndicesOptions::lenient()).await?;
         let count = total(&answer);
-        let items: Result<Vec<Filter>> =
-            hits(&mut answer).into_iter().map(|(id, source)| read(&id, source)).collect();
-        let mut items = items?;
+        let mut items: Vec<Filter> = self.inner.configs.unreadable.all(indices::META, hits(&mut answer));
         if filter_id.is_empty() || filter_id == "_all" {
             return Ok(Listed { count, items });
         }

@@ -46,12 +46,14 @@ mod model_snapshots;
 mod notifications;
 mod open_job;
 mod options;
+mod own_indices;
 pub mod results;
 mod reverts;
 mod service;
 mod settings;
 mod snapshot_upgrades;
 mod stats;
+mod unreadable;
 mod upgrade_mode;
 mod whole_changes;
 

@@ -158,6 +158,7 @@ impl Jobs {
             clock: Arc::clone(&inner.clock),
             options: Arc::clone(&inner.options),
             notifier: inner.notifier.clone(),
+            configs: inner.configs.clone(),
             context: self.context_of(&job).await?,
             job,
             fresh,
@@ -316,6 +317,13 @@ impl Jobs {
                 )));
             }
             _ => {}
+        }
+        for (name, value) in [("advance_time", flush.advance_time), ("skip_time", flush.skip_time)] {
+            if let Some(time) = value.filter(|time| !time.is_possible()) {
+                return Err(Error::argument(format!(
+                    "Invalid flush parameters: '{name}' must be between 1970 and the end of the year 9999, got [{time}]"
+                )));
+            }
         }
         if let (Some(advance), Some(skip)) = (flush.advance_time, flush.skip_time)
             && skip > advance

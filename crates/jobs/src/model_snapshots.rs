@@ -63,9 +63,8 @@ impl Jobs {
             .sorted("snapshot_id", descending)
             .paged(query.paging.checked()?);
         let found = self.search_results(job_id, &search).await?;
-        let items: Result<Vec<ModelSnapshot>> =
-            found.items.into_iter().map(|(id, source)| read(&id, source).map(without_quantiles)).collect();
-        Ok(Listed { count: found.count, items: items? })
+        let items: Vec<ModelSnapshot> = self.readable_snapshots(job_id, found.items);
+        Ok(Listed { count: found.count, items: items.into_iter().map(without_quantiles).collect() })
     }
 
     async fn named_snapshots(&self, job_id: &str, expression: &str) -> Result<Vec<String>> {
@@ -80,7 +79,15 @@ impl Jobs {
     pub(crate) async fn all_snapshots(&self, job_id: &str) -> Result<Vec<ModelSnapshot>> {
         let search = Search::having("snapshot_id").paged(Paging { from: 0, size: 10_000 });
         let found = self.search_results(job_id, &search).await?;
-        found.items.into_iter().map(|(id, source)| read(&id, source)).collect()
+        Ok(self.readable_snapshots(job_id, found.items))
+    }
+
+    fn readable_snapshots(
+        &self,
+        job_id: &str,
+        found: Vec<(String, serde_json::Value)>,
+    ) -> Vec<ModelSnapshot> {
+        self.inner.configs.unreadable.all(&indices::results_read_alias(job_id), found)
     }
 
     pub(crate) async fn snapshot(&self, job_id: &str, snapshot_id: &str) -> Result<(String, ModelSnapshot)> {
@@ -136,8 +143,8 @@ impl Jobs {
     /// points to.
     pub(crate) async fn snapshots_in_use(&self, job: &Job) -> Result<BTreeSet<String>> {
         let prefix = format!("{}_model_state_", job.job_id);
-        let pointer = self.inner.checkpoints.pointer(&job.job_id).await?;
-        let state = pointer.and_then(|(pointer, _)| pointer.state);
+        let pointer = self.inner.checkpoints.stored(&job.job_id).await?;
+        let state = pointer.and_then(|(pointer, _)| pointer.ok()?.state);
         let pointed = state.and_then(|state| state.prefix.strip_prefix(&prefix).map(str::to_owned));
         Ok(job.model_snapshot_id.iter().cloned().chain(pointed).collect())
     }

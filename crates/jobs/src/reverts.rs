@@ -158,10 +158,10 @@ impl Jobs {
         if revert.delete_intervening_results {
             self.delete_results_after(job_id, snapshot.latest_result_time_stamp).await?;
         }
-        let current = self.inner.checkpoints.pointer(job_id).await?;
+        let current = self.inner.checkpoints.stored(job_id).await?;
         let expected = current.as_ref().map(|(_, version)| *version);
         self.inner.checkpoints.switch(&pointer, expected).await?;
-        if let Some((old, _)) = &current {
+        if let Some((Ok(old), _)) = &current {
             self.inner.checkpoints.forget_state(old, &pointer).await;
         }
         self.write_reverted(&pointer, &snapshot).await?;
@@ -177,13 +177,14 @@ impl Jobs {
     async fn reverted_pointer(&self, job: &Job, snapshot: &ModelSnapshot, revert: Revert) -> Result<Pointer> {
         let job_id = &job.job_id;
         let now = self.inner.clock.now();
-        let current = self.inner.checkpoints.pointer(job_id).await?.map(|(pointer, _)| pointer);
+        let current = self.inner.checkpoints.stored(job_id).await?;
         let current = match current {
-            Some(pointer) => pointer,
-            None => Pointer::first(&self.inner.store, job_id, now).await?,
+            Some((Ok(pointer), _)) => pointer,
+            // Going back is a way out for a job whose checkpoint cannot be read.
+            Some((Err(_), _)) | None => Pointer::first(&self.inner.store, job_id, now).await?,
         };
         let span_ms = job.analysis_config.bucket_span.as_millis();
-        let final_end = snapshot.latest_result_time_stamp.map(|TimestampMs(ms)| ms + span_ms);
+        let final_end = snapshot.latest_result_time_stamp.map(|TimestampMs(ms)| ms.saturating_add(span_ms));
         let mut counts = current.counts.clone();
         if revert.delete_intervening_results {
             counts.latest_record_timestamp = snapshot.latest_record_time_stamp;

@@ -12,10 +12,11 @@ use crate::feed::RunningFeed;
 use crate::forecasts::Forecasts;
 use crate::notifications::{Level, Notifier};
 use crate::open_job::{Checkpoints, Command, DataLog, OpenJob, State};
+use crate::own_indices::OwnIndices;
 use crate::settings::Settings;
 use crate::snapshot_upgrades::Upgrades;
 use crate::upgrade_mode::UpgradeMode;
-use crate::{Options, Result};
+use crate::{Error, Options, Result};
 
 /// Jobs and datafeeds of this node. Cheap to clone.
 #[derive(Clone, Debug)]
@@ -38,6 +39,49 @@ pub(crate) struct Inner {
     pub(crate) upgrade_mode: UpgradeMode,
     open: Mutex<BTreeMap<String, Arc<OpenJob>>>,
     feeds: Mutex<BTreeMap<String, Arc<RunningFeed>>>,
+    /// What the start could not do.
+    problems: Mutex<Vec<String>>,
+}
+
+/// Makes templates and indices ready; what is refused is told, and does not keep the service from starting.
+///
+/// # Errors
+/// When the store is away.
+async fn make_ready(store: &Arc<dyn Store>) -> Result<Vec<String>> {
+    let mut problems = Vec::new();
+    let mut note = |what: String, result: store::Result<()>| match result {
+        Ok(()) => Ok(()),
+        Err(error) if error.is_away() => Err(error),
+        Err(error) => {
+            tracing::error!(%error, "{what}");
+            problems.push(format!("{what}: {error}"));
+            Ok(())
+        }
+    };
+    for (name, body) in indices::templates() {
+        let put = store.put_index_template(name, &body).await;
+        note(format!("The index template [{name}] could not be made"), put)?;
+    }
+    for (name, body) in indices::fixed() {
+        let made = match store.ensure_index(name, &body).await {
+            // It may have been made without its aliases.
+            Ok(false) => restore_aliases(store, name, &body).await,
+            other => other.map(drop),
+        };
+        let remedy = "remove what stands in its place or repair it, and start the service again";
+        note(format!("The index [{name}] could not be made ready; {remedy}"), made)?;
+    }
+    Ok(problems)
+}
+
+async fn restore_aliases(store: &Arc<dyn Store>, name: &str, body: &serde_json::Value) -> store::Result<()> {
+    for alias in body["aliases"].as_object().into_iter().flatten().map(|(alias, _)| alias) {
+        let known = store.get_aliases(alias).await?;
+        if known.as_object().is_none_or(serde_json::Map::is_empty) {
+            store.update_aliases(&indices::fixed_alias_actions(name, body)).await?;
+        }
+    }
+    Ok(())
 }
 
 /// Things that were found, with how many there are in all.
@@ -98,17 +142,13 @@ impl Jobs {
     /// # Errors
     /// When the store is away or refuses the indices.
     pub async fn start(store: Arc<dyn Store>, clock: Arc<dyn Clock>, options: Options) -> Result<Self> {
-        for (name, body) in indices::templates() {
-            store.put_index_template(name, &body).await?;
-        }
-        for (name, body) in indices::fixed() {
-            store.ensure_index(name, &body).await?;
-        }
+        let problems = make_ready(&store).await?;
+        let store = OwnIndices::over(store);
         let options = Arc::new(options);
         let notifier = Notifier::new(Arc::clone(&store), Arc::clone(&clock), options.node_name.clone());
         let jobs = Self {
             inner: Arc::new(Inner {
-                configs: ConfigStore::new(Arc::clone(&store)),
+                configs: ConfigStore::new(Arc::clone(&store), notifier.clone()),
                 checkpoints: Checkpoints::new(Arc::clone(&store), options.store_attempts),
                 log: DataLog::new(Arc::clone(&store), options.store_attempts),
                 store,
@@ -121,17 +161,55 @@ impl Jobs {
                 upgrade_mode: UpgradeMode::default(),
                 open: Mutex::default(),
                 feeds: Mutex::default(),
+                problems: Mutex::new(problems),
             }),
         };
-        jobs.load_settings().await?;
-        jobs.fail_interrupted_forecasts().await?;
-        jobs.finish_upgrades().await?;
-        jobs.finish_reverts().await?;
-        if !jobs.restore_upgrade_mode().await? {
-            jobs.resume().await?;
+        // What one of them cannot do is told; it must not keep the interface away with which it can be mended.
+        jobs.survived("The settings could not be loaded", jobs.load_settings().await)?;
+        let forecasts = jobs.fail_interrupted_forecasts().await;
+        jobs.survived("Interrupted forecasts could not be marked as failed", forecasts)?;
+        jobs.survived("Upgrades of snapshots could not be finished", jobs.finish_upgrades().await)?;
+        jobs.survived("Reverts could not be finished", jobs.finish_reverts().await)?;
+        let paused = jobs.restore_upgrade_mode().await;
+        let paused =
+            jobs.survived("Whether the upgrade mode is on could not be read", paused)?.unwrap_or(false);
+        if !paused {
+            jobs.survived("Jobs and datafeeds that ran could not be found", jobs.resume().await)?;
         }
         jobs.keep_tidy();
         Ok(jobs)
+    }
+
+    /// The value, or a word about why there is none.
+    ///
+    /// # Errors
+    /// When the store is away: a service without it can do nothing.
+    fn survived<T>(&self, what: &str, result: Result<T>) -> Result<Option<T>> {
+        match result {
+            Ok(value) => Ok(Some(value)),
+            Err(Error::Store(error)) if error.is_away() => Err(error.into()),
+            Err(error) => {
+                tracing::error!(%error, "{what}");
+                self.inner.problems().push(format!("{what}: {error}"));
+                Ok(None)
+            }
+        }
+    }
+
+    /// What the start could not do, and the documents of the service that cannot be read: for the health report.
+    pub async fn problems(&self) -> Vec<String> {
+        let mut problems = self.inner.problems().clone();
+        let unreadable = &self.inner.configs.unreadable;
+        for (index, id, why) in unreadable.list() {
+            match self.inner.store.get(&index, &id).await {
+                // Somebody has removed it.
+                Ok(None) => unreadable.forget(&index, &id),
+                Ok(Some(_)) | Err(_) => {
+                    problems.push(format!("document [{id}] of index [{index}] cannot be read: {why}"));
+                }
+            }
+        }
+        problems
     }
 
     pub(crate) async fn resume(&self) -> Result<()> {
@@ -176,6 +254,10 @@ impl Jobs {
 impl Inner {
     pub(crate) fn open(&self) -> MutexGuard<'_, BTreeMap<String, Arc<OpenJob>>> {
         self.open.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(crate) fn problems(&self) -> MutexGuard<'_, Vec<String>> {
+        self.problems.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     pub(crate) fn feeds(&self) -> MutexGuard<'_, BTreeMap<String, Arc<RunningFeed>>> {

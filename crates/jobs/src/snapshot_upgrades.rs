@@ -245,7 +245,10 @@ impl Jobs {
         let body = json!({"query": {"term": {"task": TASK}}, "size": 1000});
         let mut answer = self.inner.store.search(indices::TASKS, &body, &IndicesOptions::lenient()).await?;
         for (id, note) in hits(&mut answer) {
-            let rewriting: Rewriting = read(&id, note)?;
+            let Some(rewriting) = self.inner.configs.unreadable.read::<Rewriting>(indices::TASKS, &id, note)
+            else {
+                continue;
+            };
             if let Err(error) = self.put_in_place(&rewriting).await {
                 let Rewriting { job_id, snapshot_id, .. } = rewriting;
                 tracing::error!(job_id, snapshot_id, %error, "the upgrade of a snapshot could not be finished");

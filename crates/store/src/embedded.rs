@@ -94,6 +94,9 @@ fn lines(ops: &[BulkOp]) -> Vec<u8> {
         if let Some(id) = &op.id {
             target.insert("_id".to_owned(), json!(id));
         }
+        if crate::indices::is_write_alias(&op.index) {
+            target.insert("require_alias".to_owned(), json!(true));
+        }
         if let Some(version) = op.expected {
             target.insert("if_seq_no".to_owned(), json!(version.seq_no));
             target.insert("if_primary_term".to_owned(), json!(version.primary_term));

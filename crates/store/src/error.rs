@@ -44,6 +44,11 @@ impl Error {
         Self::Refused { status: 400, exception: exception.to_owned(), reason: reason.into() }
     }
 
+    /// Does the store not answer at all?
+    pub fn is_away(&self) -> bool {
+        matches!(self, Self::Unavailable(_) | Self::Config(_))
+    }
+
     /// Is it worth trying again later, with the same request?
     pub fn is_transient(&self) -> bool {
         matches!(self, Self::Unavailable(_) | Self::Interrupted)

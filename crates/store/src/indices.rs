@@ -26,6 +26,8 @@ pub const ANNOTATIONS_READ: &str = ".ml-annotations-read";
 pub const TASKS: &str = ".auspex-tasks";
 /// Records that were pushed and are not yet part of a checkpoint.
 pub const DATA_LOG: &str = ".auspex-data-log";
+/// How the aliases begin through which results are written.
+const RESULTS_WRITE_PREFIX: &str = ".ml-anomalies-.write-";
 /// All results of all jobs.
 pub const RESULTS_PATTERN: &str = ".ml-anomalies-*";
 
@@ -41,7 +43,34 @@ pub fn results_read_alias(job_id: &str) -> String {
 
 /// The alias through which a job's results are written.
 pub fn results_write_alias(job_id: &str) -> String {
-    format!(".ml-anomalies-.write-{job_id}")
+    format!("{RESULTS_WRITE_PREFIX}{job_id}")
+}
+
+/// Is it the name of an alias that the service writes through? Such a name never stands for an index: a store that has lost the
+/// alias must not make up an index in its place.
+pub fn is_write_alias(name: &str) -> bool {
+    let fixed = [STATE_WRITE, NOTIFICATIONS_WRITE, ANNOTATIONS_WRITE];
+    // A prefix may stand before own names.
+    fixed.iter().any(|alias| name.ends_with(alias)) || name.contains(RESULTS_WRITE_PREFIX)
+}
+
+/// The job whose results are written through this alias.
+pub fn job_of_results_write_alias(name: &str) -> Option<&str> {
+    name.strip_prefix(RESULTS_WRITE_PREFIX)
+}
+
+/// The actions that give one of the [`fixed`] indices the aliases in its `body`.
+pub fn fixed_alias_actions(index: &str, body: &Value) -> Value {
+    let aliases = body["aliases"].as_object().into_iter().flatten();
+    let actions: Vec<Value> = aliases
+        .map(|(alias, options)| {
+            let mut add = options.clone();
+            add["index"] = json!(index);
+            add["alias"] = json!(alias);
+            json!({ "add": add })
+        })
+        .collect();
+    json!({ "actions": actions })
 }
 
 /// The actions that give a job its aliases on an index.
@@ -87,10 +116,16 @@ pub fn results_body() -> Value {
     body
 }
 
-/// Templates, so that indices that others create under these names have the same mappings: name and body.
+/// Templates, so that indices that others create under these names have the same mappings, and so have those that a write makes
+/// again after somebody has removed them: name and body.
 pub fn templates() -> Vec<(&'static str, Value)> {
     let template = |pattern: &str, body: Value| json!({"index_patterns": [pattern], "priority": 2_147_483_647, "template": body});
     vec![
+        (CONFIG, template(CONFIG, body(config_mapping(), json!({})))),
+        (META, template(META, body(meta_mapping(), json!({})))),
+        (TASKS, template(TASKS, body(tasks_mapping(), json!({})))),
+        (DATA_LOG, template(DATA_LOG, body(data_log_mapping(), json!({})))),
+        (ANNOTATIONS, template(ANNOTATIONS, body(annotations_mapping(), json!({})))),
         (".ml-anomalies-", template(".ml-anomalies-*", results_body())),
         (".ml-state", template(".ml-state*", body(json!({"dynamic": false}), json!({})))),
         (".ml-notifications-000002", template(NOTIFICATIONS, body(notifications_mapping(), json!({})))),
@@ -404,5 +439,21 @@ mod tests {
         assert_eq!(actions["actions"][0]["add"]["filter"]["term"]["job_id"]["value"], "j");
         assert_eq!(actions["actions"][1]["add"]["alias"], ".ml-anomalies-.write-j");
         assert!(actions["actions"][1]["add"].get("filter").is_none());
+        assert_eq!(job_of_results_write_alias(&results_write_alias("j")), Some("j"));
+    }
+
+    #[test]
+    fn what_is_written_through_is_known_for_an_alias() {
+        for name in [STATE_WRITE, NOTIFICATIONS_WRITE, ANNOTATIONS_WRITE, "team-a.ml-state-write"] {
+            assert!(is_write_alias(name), "{name}");
+        }
+        assert!(is_write_alias(&results_write_alias("j")));
+        for name in [STATE, CONFIG, "logs-write", ".ml-anomalies-shared"] {
+            assert!(!is_write_alias(name), "{name}");
+        }
+        let (index, body) = fixed().into_iter().find(|(index, _)| *index == ANNOTATIONS).unwrap();
+        let actions = fixed_alias_actions(index, &body);
+        assert_eq!(actions["actions"][0]["add"]["index"], ANNOTATIONS);
+        assert_eq!(actions["actions"].as_array().unwrap().len(), 2);
     }
 }

@@ -15,6 +15,15 @@ impl TimestampMs {
         self.0.div_euclid(1000)
     }
 
+    /// The last millisecond of the year 9999, the last that dates in four digits can say.
+    pub const MAX: Self = Self(253_402_300_799_999);
+
+    /// Can something have happened then: from 1970 to the end of the year 9999? Whatever is outside is a mistake, such as
+    /// microseconds taken for milliseconds.
+    pub fn is_possible(self) -> bool {
+        (0..=Self::MAX.0).contains(&self.0)
+    }
+
     /// `2026-01-31T12:00:00.000Z`; a time outside the calendar is printed as its number.
     pub fn to_iso(self) -> String {
         jiff::Timestamp::from_millisecond(self.0)

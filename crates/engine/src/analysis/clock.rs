@@ -19,6 +19,9 @@ pub(crate) struct BucketClock {
     latest_ms: Option<i64>,
     /// Was a bucket closed, or does an open one have records? Buckets before the first record are no results.
     has_begun: bool,
+    /// The rest of a gap that was skipped, from and to, until it is told.
+    #[serde(skip)]
+    skipped_s: Option<(i64, i64)>,
 }
 
 impl BucketClock {
@@ -30,7 +33,14 @@ impl BucketClock {
             newest_s: None,
             latest_ms: None,
             has_begun: false,
+            skipped_s: None,
         }
+    }
+
+    /// The rest of a gap that was skipped, from and to in milliseconds, once.
+    pub(crate) fn take_skipped(&mut self) -> Option<(i64, i64)> {
+        let (from, to) = self.skipped_s.take()?;
+        Some((from.saturating_mul(1000), to.saturating_mul(1000)))
     }
 
     pub(crate) fn span_s(&self) -> i64 {
@@ -95,7 +105,9 @@ impl BucketClock {
             }
             let remaining = (time_ms.div_euclid(1000) - open) / self.span_s;
             if remaining > GAP_BUCKETS_MAX && self.newest_s.is_none_or(|newest| newest < open) {
-                self.open_s = Some(open + (remaining - 1) * self.span_s);
+                let next = open + (remaining - 1) * self.span_s;
+                self.skipped_s = Some((open, next));
+                self.open_s = Some(next);
                 continue;
             }
             self.open_s = Some(end);

@@ -78,14 +78,15 @@ impl Analysis {
     /// Takes one record. Buckets that are final by its time (and the job's latency) are closed first, and their
     /// results are appended to `out`. Fields without a value in `values` count as missing.
     pub fn push(&mut self, time_ms: i64, values: &[FieldValue<'_>], out: &mut Output) -> Disposition {
-        let Some(bucket_s) = self.pipeline.clock.admit(time_ms) else {
-            self.pipeline.counts_mut().out_of_order_timestamp_count += 1;
-            return Disposition::OutOfOrder;
-        };
+        // Before the record is admitted, since a gap before it counts as one only while nothing is at its end.
         let horizon_ms = self.pipeline.clock.horizon_ms(time_ms);
         if self.pipeline.clock.is_due(horizon_ms) {
             self.close_until(horizon_ms, out);
         }
+        let Some(bucket_s) = self.pipeline.clock.admit(time_ms) else {
+            self.pipeline.counts_mut().out_of_order_timestamp_count += 1;
+            return Disposition::OutOfOrder;
+        };
         self.pipeline.take(&self.plan, time_ms, bucket_s, values);
         Disposition::Processed
     }
@@ -94,16 +95,33 @@ impl Analysis {
     /// them, but for the rounding of sums and means. Whatever counts records counts each of them. Only for jobs that have a
     /// [`Grouping`](crate::Grouping), whose values come as it says.
     pub fn push_group(&mut self, group: &Group<'_>, out: &mut Output) -> Disposition {
-        let Some(bucket_s) = self.pipeline.clock.admit(group.last_ms) else {
-            self.pipeline.counts_mut().out_of_order_timestamp_count += group.records;
-            return Disposition::OutOfOrder;
-        };
         let horizon_ms = self.pipeline.clock.horizon_ms(group.last_ms);
         if self.pipeline.clock.is_due(horizon_ms) {
             self.close_until(horizon_ms, out);
         }
+        let Some(bucket_s) = self.pipeline.clock.admit(group.last_ms) else {
+            self.pipeline.counts_mut().out_of_order_timestamp_count += group.records;
+            return Disposition::OutOfOrder;
+        };
         self.pipeline.take_group(&self.plan, bucket_s, group);
         Disposition::Processed
+    }
+
+    /// Closes at most `buckets_max` of the buckets that a record at `time_ms` makes final, as [`Analysis::push`] would close all of
+    /// them; says whether there are more. For callers who write results before all of a long gap are there.
+    pub fn close_some(&mut self, time_ms: i64, buckets_max: usize, out: &mut Output) -> bool {
+        let horizon_ms = self.pipeline.clock.horizon_ms(time_ms);
+        self.pipeline.clock.open_ms().is_some() && self.close_at_most(horizon_ms, buckets_max, out)
+    }
+
+    /// The same for [`Analysis::advance`], which is to be called when there are no more.
+    pub fn advance_some(&mut self, time_ms: i64, buckets_max: usize, out: &mut Output) -> bool {
+        self.close_at_most(time_ms, buckets_max, out)
+    }
+
+    /// The last gap of which the rest was skipped, since it was too long: from and to, in milliseconds. It is told once.
+    pub fn take_skipped(&mut self) -> Option<(i64, i64)> {
+        self.pipeline.clock.take_skipped()
     }
 
     /// Closes every bucket that ends at or before `time_ms`, also empty ones; later records of them are out of order.
@@ -232,6 +250,10 @@ impl Analysis {
     }
 
     fn close_until(&mut self, time_ms: i64, out: &mut Output) {
+        self.close_at_most(time_ms, usize::MAX, out);
+    }
+
+    fn close_at_most(&mut self, time_ms: i64, buckets_max: usize, out: &mut Output) -> bool {
         let around = Surroundings {
             plan: &self.plan,
             context: &self.context,
@@ -239,6 +261,6 @@ impl Analysis {
             scale: &self.scale,
             threads: self.threads,
         };
-        self.pipeline.close_until(around, time_ms, out);
+        self.pipeline.close_until(around, time_ms, buckets_max, out)
     }
 }

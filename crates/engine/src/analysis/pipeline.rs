@@ -260,11 +260,18 @@ impl Pipeline {
     }
 
     /// Closes every bucket that ends at or before `time_ms`.
-    pub(crate) fn close_until(&mut self, around: Surroundings<'_>, time_ms: i64, out: &mut Output) {
-        loop {
+    /// Says whether there are more than `buckets_max`.
+    pub(crate) fn close_until(
+        &mut self,
+        around: Surroundings<'_>,
+        time_ms: i64,
+        buckets_max: usize,
+        out: &mut Output,
+    ) -> bool {
+        for _ in 0..buckets_max {
             let open = &self.open;
             let has_data = |bucket: i64| open.iter().any(|open| open.start_s == bucket);
-            let Some(start_s) = self.clock.close_next(time_ms, has_data) else { return };
+            let Some(start_s) = self.clock.close_next(time_ms, has_data) else { return false };
             let at = self.open.iter().position(|bucket| bucket.start_s == start_s);
             let mut bucket = at.map_or_else(
                 || self.scratch.spare.pop().unwrap_or_else(|| OpenBucket::new(around.plan)),
@@ -277,6 +284,7 @@ impl Pipeline {
             bucket.reset(start_s);
             self.scratch.spare.push(bucket);
         }
+        self.clock.is_due(time_ms)
     }
 
     fn close(&mut self, around: Surroundings<'_>, bucket: &OpenBucket, out: &mut Output) {

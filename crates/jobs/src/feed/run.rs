@@ -57,7 +57,7 @@ impl Jobs {
     /// Starts a datafeed whose configuration was checked.
     pub(crate) async fn run_feed(&self, feed: Datafeed, job: Job, times: FeedTimes) -> Result<()> {
         let handle = self.opened(&job.job_id).await?;
-        let latest = handle.live().counts.latest_record_timestamp.map(|latest| latest.0 + 1);
+        let latest = handle.live().counts.latest_record_timestamp.map(|latest| latest.0.saturating_add(1));
         let asked = times.start_ms.unwrap_or(0);
         let start_ms = latest.map_or(asked, |latest| latest.max(asked));
         let timing = self.stored_feed_timing(&feed).await?;

@@ -272,9 +272,7 @@ pub(super) async fn write_stats(jobs: &Jobs, stats: &RequestStats, attempts: u32
     let inner = &jobs.inner;
     let index = indices::results_write_alias(&stats.job_id);
     let op = BulkOp::index(&index, stats.doc_id(), to_json(stats)?.to_string());
-    if write_all(&inner.store, attempts, vec![op]).await? > 0 {
-        return Err(Error::Model("the store refused the state of a forecast".to_owned()));
-    }
+    store::check_all(patiently(attempts, || inner.store.bulk(vec![op.clone()])).await?)?;
     patiently(attempts, || inner.store.refresh(&index)).await
 }
 

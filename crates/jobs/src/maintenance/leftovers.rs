@@ -50,8 +50,9 @@ impl Jobs {
         Ok(true)
     }
 
+    /// Also of the jobs whose configuration cannot be read: it may be repaired, and what they have learnt is theirs.
     async fn job_ids(&self) -> Result<BTreeSet<String>> {
-        Ok(self.inner.configs.jobs().await?.into_iter().map(|job| job.job_id.to_string()).collect())
+        self.inner.configs.job_ids().await
     }
 
     /// Index and id of every document with a state.
@@ -81,8 +82,12 @@ impl Jobs {
     /// Statistics and logs of jobs that are gone, and of datafeeds whose job has none any more.
     async fn remove_unused_documents(&self, pace: &Pace) -> Result<bool> {
         let known: Vec<String> = self.job_ids().await?.into_iter().collect();
-        let fed: Vec<String> =
+        let mut fed: Vec<String> =
             self.inner.configs.feeds().await?.into_iter().map(|feed| feed.job_id.to_string()).collect();
+        if self.inner.configs.unreadable.list().iter().any(|(index, ..)| index == indices::CONFIG) {
+            // One of those that cannot be read may be the datafeed of any job.
+            fed.clone_from(&known);
+        }
         let of_type = |kinds: Value| json!({"terms": {"result_type": kinds}});
         let other = |ids: &[String]| json!({"terms": {"job_id": ids}});
         let has_job = json!({"exists": {"field": "job_id"}});

@@ -20,8 +20,11 @@ use crate::{Error, Result, base64};
 /// Bytes of state in one document.
 const CHUNK_BYTES: usize = 4 * 1024 * 1024;
 
-/// Chunks of one state that are looked for in other indices: as many as one query may name.
+/// Chunks of one state: as many as one query may name, which is 40 GB.
 const CHUNKS_MAX: u64 = 10_000;
+
+/// Whatever is counted stays far below this.
+const COUNT_MAX: u64 = 1 << 60;
 
 /// Where a saved state lies.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -66,6 +69,22 @@ pub(crate) struct Pointer {
     pub(crate) written_at: TimestampMs,
 }
 
+impl StateRef {
+    /// Could a state of this size have been saved in so many chunks?
+    fn check(&self) -> Result<(), String> {
+        let room = self.chunks.saturating_mul(CHUNK_BYTES as u64);
+        if self.chunks > CHUNKS_MAX || self.bytes > room {
+            return Err(format!("no state has {} bytes in {} chunks", self.bytes, self.chunks));
+        }
+        Ok(())
+    }
+
+    /// The ids of its chunks, as many as a state can have.
+    fn chunk_ids(&self) -> impl Iterator<Item = String> + '_ {
+        (1..=self.chunks.min(CHUNKS_MAX)).map(|chunk| format!("{}#{chunk}", self.prefix))
+    }
+}
+
 impl Pointer {
     /// Of a job that has seen nothing.
     fn blank(job_id: &JobId, now: TimestampMs) -> Self {
@@ -105,6 +124,44 @@ impl Pointer {
         format!("{job_id}_checkpoint")
     }
 
+    /// Could the service have written it? What it counts and where it is in time must leave room to go on.
+    fn checked(self, job_id: &str) -> Result<Self, String> {
+        let count = |name: &str, value: u64| {
+            if value < COUNT_MAX { Ok(()) } else { Err(format!("[{name}] is too large: {value}")) }
+        };
+        let time = |name: &str, value: Option<i64>| match value {
+            Some(ms) if !TimestampMs(ms).is_possible() => {
+                Err(format!("[{name}] is no time that can be: {ms}"))
+            }
+            _ => Ok(()),
+        };
+        if self.job_id.as_str() != job_id {
+            return Err(format!("it belongs to job [{}]", self.job_id));
+        }
+        count("epoch", self.epoch)?;
+        count("data_seq", self.data_seq)?;
+        count("feed_position.seen", self.feed_position.map_or(0, |position| position.seen))?;
+        time("feed_position.ms", self.feed_position.map(|position| position.ms))?;
+        time("final_end_ms", self.final_end_ms)?;
+        time("skip_to_ms", self.skip_to_ms)?;
+        time("written_at", Some(self.written_at.0))?;
+        time("latest_record_timestamp", self.counts.latest_record_timestamp.map(|latest| latest.0))?;
+        for (name, value) in [
+            ("processed_record_count", self.counts.processed_record_count),
+            ("input_record_count", self.counts.input_record_count),
+            ("input_bytes", self.counts.input_bytes),
+            ("input_field_count", self.counts.input_field_count),
+            ("processed_field_count", self.counts.processed_field_count),
+            ("bucket_count", self.counts.bucket_count),
+        ] {
+            count(name, value)?;
+        }
+        if let Some(state) = &self.state {
+            state.check()?;
+        }
+        Ok(self)
+    }
+
     /// Is the state one of this checkpoint only, and not a model snapshot?
     fn owned_state(&self) -> Option<&StateRef> {
         self.state.as_ref().filter(|state| state.prefix.starts_with(&format!("{}_checkpoint_", self.job_id)))
@@ -141,10 +198,26 @@ impl Checkpoints {
     }
 
     /// The checkpoint of a job.
+    ///
+    /// # Errors
+    /// When the store is away, or the document cannot be read.
     pub(crate) async fn pointer(&self, job_id: &str) -> Result<Option<(Pointer, Version)>> {
+        let stored = self.stored(job_id).await?;
+        stored.map(|(pointer, version)| Ok((pointer?, version))).transpose()
+    }
+
+    /// The checkpoint of a job, or what is wrong with its document, which can be written over all the same.
+    ///
+    /// # Errors
+    /// When the store is away.
+    pub(crate) async fn stored(&self, job_id: &str) -> Result<Option<(Result<Pointer>, Version)>> {
         let id = Pointer::doc_id(job_id);
         let document = patiently(self.attempts, || self.store.get(indices::STATE_WRITE, &id)).await?;
-        document.map(|document| Ok((read(&id, document.source)?, document.version))).transpose()
+        Ok(document.map(|document| {
+            let damaged = |why| Error::Document { id: id.clone(), why };
+            let pointer = read::<Pointer>(&id, document.source);
+            (pointer.and_then(|pointer| pointer.checked(job_id).map_err(damaged)), document.version)
+        }))
     }
 
     /// Saves a state under names that begin with `prefix`.
@@ -163,9 +236,10 @@ impl Checkpoints {
 
     /// Reads a state back.
     pub(crate) async fn load_state(&self, state: &StateRef) -> Result<Vec<u8>> {
-        let mut bytes = Vec::with_capacity(usize::try_from(state.bytes).unwrap_or(0));
-        for chunk in 1..=state.chunks {
-            let id = format!("{}#{chunk}", state.prefix);
+        let damaged = |why: String| Error::Document { id: state.prefix.clone(), why };
+        state.check().map_err(damaged)?;
+        let mut bytes = Vec::new();
+        for id in state.chunk_ids() {
             let document = patiently(self.attempts, || self.store.get(indices::STATE_WRITE, &id)).await?;
             let text =
                 document.as_ref().and_then(|document| document.source.get("state")).and_then(Value::as_str);
@@ -184,16 +258,17 @@ impl Checkpoints {
 
     /// Finds a saved state whose size is not known.
     pub(crate) async fn stat_state(&self, prefix: String, chunks: u64) -> Result<StateRef> {
+        let mut state = StateRef { prefix, chunks, bytes: 0 };
         let mut bytes = 0;
-        for chunk in 1..=chunks {
-            let id = format!("{prefix}#{chunk}");
+        for id in state.chunk_ids() {
             let document = patiently(self.attempts, || self.store.get(indices::STATE_WRITE, &id)).await?;
-            let text =
-                document.as_ref().and_then(|document| document.source.get("state")).and_then(Value::as_str);
             // A part that is missing is told by whoever opens the job.
+            let Some(document) = document else { break };
+            let text = document.source.get("state").and_then(Value::as_str);
             bytes += text.and_then(base64::decode).map_or(0, |part| part.len() as u64);
         }
-        Ok(StateRef { prefix, chunks, bytes })
+        state.bytes = bytes;
+        Ok(state)
     }
 
     /// Makes a checkpoint valid; from now on the job begins here after a crash. `expected` is the state of the pointer
@@ -234,9 +309,7 @@ impl Checkpoints {
 
     /// Removes chunks. That they stay does no harm but costs space.
     pub(crate) async fn delete_chunks(&self, state: &StateRef) {
-        let ops = (1..=state.chunks)
-            .map(|chunk| BulkOp::delete(indices::STATE_WRITE, format!("{}#{chunk}", state.prefix)))
-            .collect();
+        let ops = state.chunk_ids().map(|id| BulkOp::delete(indices::STATE_WRITE, id)).collect();
         if let Err(error) = self.store.bulk(ops).await {
             tracing::warn!(prefix = state.prefix, %error, "an old state could not be removed");
         }
@@ -244,8 +317,7 @@ impl Checkpoints {
 
     /// Removes chunks of a state that older versions, or an import, have put into other indices than the present one.
     pub(crate) async fn delete_chunks_elsewhere(&self, state: &StateRef) {
-        let ids: Vec<String> =
-            (1..=state.chunks.min(CHUNKS_MAX)).map(|chunk| format!("{}#{chunk}", state.prefix)).collect();
+        let ids: Vec<String> = state.chunk_ids().collect();
         if ids.is_empty() {
             return;
         }
@@ -257,7 +329,7 @@ impl Checkpoints {
 
     /// Removes what is left of a state of `before` chunks that was written anew with fewer.
     pub(crate) async fn delete_chunks_after(&self, state: &StateRef, before: u64) {
-        let ops: Vec<BulkOp> = (state.chunks + 1..=before)
+        let ops: Vec<BulkOp> = (state.chunks + 1..=before.min(CHUNKS_MAX))
             .map(|chunk| BulkOp::delete(indices::STATE_WRITE, format!("{}#{chunk}", state.prefix)))
             .collect();
         if ops.is_empty() {
@@ -270,8 +342,9 @@ impl Checkpoints {
 
     /// Removes all that a job's pointer holds, and the pointer.
     pub(crate) async fn delete(&self, job_id: &str) -> Result<()> {
-        if let Some((pointer, _)) = self.pointer(job_id).await? {
-            if let Some(state) = pointer.owned_state() {
+        if let Some((pointer, _)) = self.stored(job_id).await? {
+            // The chunks of a pointer that cannot be read are removed with all that is nobody's.
+            if let Some(state) = pointer.as_ref().ok().and_then(Pointer::owned_state) {
                 self.delete_chunks(state).await;
             }
             self.store.bulk(vec![BulkOp::delete(indices::STATE_WRITE, Pointer::doc_id(job_id))]).await?;

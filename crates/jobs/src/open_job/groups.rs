@@ -1,11 +1,13 @@
 //! Groups of documents in place of the documents: what a datafeed sends when the store has added them up.
 
+use std::sync::Arc;
+
 use engine::{FieldValue, Group, GroupValue, Numbers};
 use types::TimestampMs;
 
 use super::checkpoint::FeedPosition;
 use super::task::Task;
-use super::worker::{NUMBER_BYTES, TIME_BYTES, Worker};
+use super::worker::{GAP_BUCKETS, NUMBER_BYTES, TIME_BYTES, Worker};
 use crate::Result;
 use crate::ingest::InputCounts;
 
@@ -51,12 +53,25 @@ impl FedValue {
 }
 
 impl Worker {
-    /// Takes all groups of whole buckets that end at or before `until_ms`, where the datafeed would begin again. They are
-    /// counted as the documents that they stand for.
-    pub(super) fn push_groups(&mut self, groups: &[FedGroup], until_ms: i64, now: TimestampMs) {
+    /// Takes the groups from number `from` on, of whole buckets that end at or before `until_ms`, where the datafeed would begin
+    /// again. They are counted as the documents that they stand for. Says which group comes next: it stops early where
+    /// documents of a long gap should be written.
+    pub(super) fn push_groups(
+        &mut self,
+        groups: &[FedGroup],
+        from: usize,
+        until_ms: i64,
+        now: TimestampMs,
+    ) -> usize {
         let mut input = InputCounts::default();
         let mut values: Vec<GroupValue<'_>> = Vec::new();
-        for group in groups {
+        for (at, group) in groups.iter().enumerate().skip(from) {
+            let is_possible = self.is_possible(group.last_ms, now);
+            if is_possible && self.model.close_some(group.last_ms, GAP_BUCKETS, &mut self.output) {
+                self.collect();
+                self.count(input, now);
+                return at;
+            }
             values.clear();
             input.records += group.records;
             input.bytes += TIME_BYTES * group.records;
@@ -68,12 +83,17 @@ impl Worker {
             }
             let FedGroup { records, first_ms, last_ms, .. } = *group;
             let group = Group { records, first_ms, last_ms, values: &values };
+            if !is_possible {
+                input.invalid_dates += records;
+                continue;
+            }
             self.model.push_group(&group, &mut self.output);
             self.records_since += records;
             self.collect();
         }
         self.count(input, now);
         self.feed_position = Some(FeedPosition { ms: until_ms, seen: 0 });
+        groups.len()
     }
 }
 
@@ -81,7 +101,14 @@ impl Task {
     /// Whole buckets are taken as one, so that no checkpoint lies between the groups of a bucket.
     pub(super) async fn feed_groups(&mut self, groups: Vec<FedGroup>, until_ms: i64) -> Result<()> {
         let now = self.clock.now();
-        self.work(move |worker| worker.push_groups(&groups, until_ms, now)).await?;
-        self.submit().await
+        let (groups, mut from) = (Arc::new(groups), 0);
+        loop {
+            let part = Arc::clone(&groups);
+            from = self.work(move |worker| worker.push_groups(&part, from, until_ms, now)).await?;
+            self.submit().await?;
+            if from >= groups.len() {
+                return Ok(());
+            }
+        }
     }
 }

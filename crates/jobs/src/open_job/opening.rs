@@ -9,7 +9,7 @@ use tokio::sync::mpsc;
 use types::{Clock, Job};
 
 use super::checkpoint::{Checkpoints, Pointer};
-use super::data_log::{DataLog, Event};
+use super::data_log::{DataLog, Event, Logged, SEQ_MAX};
 use super::handle::OpenJob;
 use super::task::Task;
 use super::worker::Limits;
@@ -29,6 +29,7 @@ pub(crate) struct Opening {
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) options: Arc<Options>,
     pub(crate) notifier: Notifier,
+    pub(crate) configs: ConfigStore,
     pub(crate) job: Job,
     pub(crate) context: Context,
     /// Is it opened by somebody, and not again after a restart, when its datafeed goes on?
@@ -39,9 +40,14 @@ impl Opening {
     /// Restores the job from its checkpoint, removes later results, replays the log, and starts the task.
     pub(crate) async fn run(self, handle: Arc<OpenJob>) -> Result<()> {
         let checkpoints = Checkpoints::new(Arc::clone(&self.store), self.options.store_attempts);
-        let found = checkpoints.pointer(&self.job.job_id).await?;
+        let found = checkpoints.stored(&self.job.job_id).await?;
         let (mut pointer, expected) = match found {
-            Some((pointer, version)) => (pointer, Some(version)),
+            Some((Ok(pointer), version)) => (pointer, Some(version)),
+            Some((Err(error), version)) => {
+                let why = format!("The checkpoint cannot be read, and the job goes on without it: {error}");
+                self.notifier.tell(&self.job.job_id, Level::Error, why).await;
+                (Pointer::first(&self.store, &self.job.job_id, self.clock.now()).await?, Some(version))
+            }
             None => (Pointer::first(&self.store, &self.job.job_id, self.clock.now()).await?, None),
         };
         if !pointer.clean {
@@ -65,7 +71,7 @@ impl Opening {
         let mut task = Task {
             worker: Some(Box::new(worker)),
             writer: Writer::new(Arc::clone(&self.store), self.options.store_attempts),
-            configs: ConfigStore::new(Arc::clone(&self.store)),
+            configs: self.configs,
             store: self.store,
             clock: self.clock,
             limits: Limits {
@@ -141,27 +147,41 @@ async fn restore_scores(task: &mut Task) -> Result<()> {
 /// Applies what was acknowledged after the checkpoint.
 async fn replay(task: &mut Task, reader: &Reader) -> Result<()> {
     task.log.refresh().await?;
+    let mut after = task.pointer_seq();
     loop {
-        let seq = task.pointer_seq();
-        let events = task.log.after(&task.job.job_id, seq).await?;
-        if events.is_empty() {
-            return Ok(());
-        }
-        for (seq, event) in events {
+        let entries = task.log.after(&task.job.job_id, after).await?;
+        let Some(last) = entries.last() else { return Ok(()) };
+        after = last.seq;
+        for Logged { id, seq, event } in entries {
+            if seq >= SEQ_MAX {
+                task.leave_out(&id, &format!("its number [{seq}] is too large"));
+                continue;
+            }
             match event {
-                Event::Records { raw, at } => {
-                    for piece in reader.read(&raw)? {
-                        task.push_piece(piece, at).await?;
-                    }
-                }
-                Event::Advance { to_ms } => task.work(move |worker| worker.advance(to_ms)).await?,
-                Event::Reset { start_ms, end_ms } => {
-                    task.work(move |worker| worker.model.reset(start_ms, end_ms)).await?;
-                }
-                Event::Skip { to_ms } => task.work(move |worker| worker.skip(to_ms)).await?,
+                Ok(event) => replay_one(task, reader, &id, event).await?,
+                Err(why) => task.leave_out(&id, &why),
             }
             task.work(move |worker| worker.data_seq = seq).await?;
             task.submit().await?;
         }
     }
+}
+
+async fn replay_one(task: &mut Task, reader: &Reader, id: &str, event: Event) -> Result<()> {
+    match event {
+        Event::Records { raw, at } => match reader.read(&raw) {
+            Ok(pieces) => {
+                for piece in pieces {
+                    task.push_piece(piece, at).await?;
+                }
+            }
+            Err(error) => task.leave_out(id, &error.to_string()),
+        },
+        Event::Advance { to_ms } => task.advance(to_ms).await?,
+        Event::Reset { start_ms, end_ms } => {
+            task.work(move |worker| worker.model.reset(start_ms, end_ms)).await?;
+        }
+        Event::Skip { to_ms } => task.work(move |worker| worker.skip(to_ms)).await?,
+    }
+    Ok(())
 }

@@ -10,7 +10,7 @@ use super::checkpoint::{Checkpoints, Pointer, StateRef};
 use super::opening::Opening;
 use super::worker::Worker;
 use super::writer::patiently;
-use crate::config_store::{hits, read};
+use crate::config_store::hits;
 use crate::notifications::Level;
 use crate::results::with_numeric_times;
 use crate::{Error, Result};
@@ -109,7 +109,7 @@ impl Opening {
         pointer.size_stats.clone_from(&snapshot.model_size_stats);
         if came_without {
             let span_ms = self.job.analysis_config.bucket_span.as_millis();
-            let end_ms = snapshot.latest_result_time_stamp.map(|TimestampMs(ms)| ms + span_ms);
+            let end_ms = snapshot.latest_result_time_stamp.map(|TimestampMs(ms)| ms.saturating_add(span_ms));
             // Results that came with the job are its own, also those later than the snapshot.
             pointer.final_end_ms = pointer.final_end_ms.max(end_ms);
             pointer.skip_to_ms = end_ms;
@@ -128,11 +128,11 @@ impl Opening {
         let lenient = IndicesOptions::lenient();
         let attempts = self.options.store_attempts;
         let mut answer = patiently(attempts, || self.store.search(&alias, &body, &lenient)).await?;
-        let mut found = Vec::new();
-        for (id, mut source) in hits(&mut answer) {
+        let numeric = hits(&mut answer).into_iter().map(|(id, mut source)| {
             with_numeric_times(&mut source);
-            found.push(read::<ModelSnapshot>(&id, source)?);
-        }
+            (id, source)
+        });
+        let mut found: Vec<ModelSnapshot> = self.configs.unreadable.all(&alias, numeric);
         let named =
             |snapshot: &ModelSnapshot| self.job.model_snapshot_id.as_deref() == Some(&snapshot.snapshot_id);
         found.sort_by_key(|snapshot| !named(snapshot));

@@ -146,6 +146,19 @@ impl Task {
         Ok(result)
     }
 
+    /// Moves time on; what a long gap brings is written before all of it is there.
+    pub(super) async fn advance(&mut self, to_ms: i64) -> Result<()> {
+        while self.work(move |worker| worker.advance_some(to_ms)).await? {
+            self.submit().await?;
+        }
+        Ok(())
+    }
+
+    /// Tells that an entry of the log is not used.
+    pub(super) fn leave_out(&self, id: &str, why: &str) {
+        self.configs.unreadable.tell(indices::DATA_LOG, id, &self.job.job_id, why);
+    }
+
     pub(super) fn worker(&mut self) -> Result<&mut Worker> {
         self.worker.as_deref_mut().ok_or_else(|| Error::Model("the model broke".to_owned()))
     }
@@ -203,7 +216,7 @@ impl Task {
     pub(super) async fn push_piece(&mut self, piece: Piece, at: TimestampMs) -> Result<()> {
         let counts = piece.counts;
         self.work(move |worker| worker.count(counts, at)).await?;
-        self.push_page(Arc::new(piece.page)).await
+        self.push_page(Arc::new(piece.page), at).await
     }
 
     async fn feed(&mut self, batch: FeedBatch) -> Result<()> {
@@ -229,11 +242,11 @@ impl Task {
         Ok(())
     }
 
-    async fn push_page(&mut self, page: Arc<store::Page>) -> Result<()> {
+    async fn push_page(&mut self, page: Arc<store::Page>, now: TimestampMs) -> Result<()> {
         let (mut row, limits) = (0, self.limits);
         while row < page.times_ms.len() {
             let page = Arc::clone(&page);
-            row = self.work(move |worker| worker.push(&page, row, limits)).await?;
+            row = self.work(move |worker| worker.push(&page, row, limits, now)).await?;
             self.submit().await?;
         }
         Ok(())
@@ -247,7 +260,7 @@ impl Task {
             if !request.from_feed {
                 self.logged(Event::Advance { to_ms }).await?;
             }
-            self.work(move |worker| worker.advance(to_ms)).await?;
+            self.advance(to_ms).await?;
         }
         if let Some(to_ms) = request.skip_ms {
             self.logged(Event::Skip { to_ms }).await?;

@@ -20,6 +20,12 @@ use crate::notifications::Level;
 pub(super) const TIME_BYTES: u64 = 13;
 pub(super) const NUMBER_BYTES: usize = 8;
 
+/// Buckets of a gap whose results are held at a time.
+pub(super) const GAP_BUCKETS: usize = 256;
+/// How far ahead of the present, and of all records before it, a record may be: a later time is a mistake, and would make all
+/// that comes after it too late.
+const AHEAD_MS: i64 = 10 * 365 * 86_400_000;
+
 /// An analysis with its counts and the documents that it has yet to write.
 pub(super) struct Worker {
     pub(super) job: Job,
@@ -42,6 +48,8 @@ pub(super) struct Worker {
     /// Records since the last checkpoint.
     pub(super) records_since: u64,
     pub(super) output: Output,
+    /// Was it told that a record had a time that cannot be?
+    has_told_impossible: bool,
     index: String,
     bucket_began: Instant,
 }
@@ -70,6 +78,7 @@ impl Worker {
             data_seq: 0,
             records_since: 0,
             output: Output::default(),
+            has_told_impossible: false,
             index,
             bucket_began: Instant::now(),
         }
@@ -91,14 +100,17 @@ impl Worker {
         now: TimestampMs,
     ) -> usize {
         let mut input = InputCounts::default();
-        let next = self.push_counted(page, Some(positions), rows, limits, &mut input);
+        let next = self.push_counted(page, Some(positions), rows, limits, now, &mut input);
         self.count(input, now);
         next
     }
 
     /// Takes rows of a page whose input was counted before.
-    pub(super) fn push(&mut self, page: &Page, from: usize, limits: Limits) -> usize {
-        self.push_counted(page, None, from..page.times_ms.len(), limits, &mut InputCounts::default())
+    pub(super) fn push(&mut self, page: &Page, from: usize, limits: Limits, now: TimestampMs) -> usize {
+        let mut input = InputCounts::default();
+        let next = self.push_counted(page, None, from..page.times_ms.len(), limits, now, &mut input);
+        self.model.counts_mut().invalid_date_count += input.invalid_dates;
+        next
     }
 
     /// Takes rows of a page; says which row comes next. It stops early where documents should be written or a checkpoint
@@ -109,11 +121,18 @@ impl Worker {
         positions: Option<&[i64]>,
         rows: Range<usize>,
         limits: Limits,
+        now: TimestampMs,
         input: &mut InputCounts,
     ) -> usize {
         let mut values: Vec<FieldValue<'_>> = Vec::with_capacity(page.columns.len());
         let mut row = rows.start;
         while let Some(time_ms) = page.times_ms.get(row).filter(|_| row < rows.end) {
+            let is_possible = self.is_possible(*time_ms, now);
+            if is_possible && self.model.close_some(*time_ms, GAP_BUCKETS, &mut self.output) {
+                // The row comes again, when what its gap has brought is written.
+                self.collect();
+                return row;
+            }
             values.clear();
             for column in &page.columns {
                 let (value, bytes) = match column.get(row) {
@@ -127,7 +146,11 @@ impl Worker {
             }
             input.records += 1;
             input.bytes += TIME_BYTES;
-            self.model.push(*time_ms, &values, &mut self.output);
+            if is_possible {
+                self.model.push(*time_ms, &values, &mut self.output);
+            } else {
+                input.invalid_dates += 1;
+            }
             if let Some(ms) = positions.and_then(|positions| positions.get(row)).copied() {
                 let seen = self
                     .feed_position
@@ -161,7 +184,43 @@ impl Worker {
         counts.last_data_time = Some(now);
     }
 
-    /// Moves time on.
+    /// Can a record have this time? It is told once why not; each such record counts as one with an invalid date.
+    pub(super) fn is_possible(&mut self, time_ms: i64, now: TimestampMs) -> bool {
+        let latest = self.model.latest_record_ms();
+        let why = if !TimestampMs(time_ms).is_possible() {
+            "a time is between 1970 and the end of the year 9999".to_owned()
+        } else if latest.is_some_and(|latest| time_ms > latest.max(now.0).saturating_add(AHEAD_MS)) {
+            format!(
+                "it is more than {} years ahead of the present and of all records before",
+                AHEAD_MS / (365 * 86_400_000)
+            )
+        } else {
+            return true;
+        };
+        if !std::mem::replace(&mut self.has_told_impossible, true) {
+            self.notes.push((
+                Level::Warning,
+                format!(
+                    "A record with the time [{time_ms}] ({}) is left out: {why}. Such records are counted in \
+                     [invalid_date_count]; a time field in another unit than [time_format] says is the usual reason",
+                    TimestampMs(time_ms).to_iso()
+                ),
+            ));
+        }
+        false
+    }
+
+    /// Moves time on by as many buckets as are written at once; says whether there are more.
+    pub(super) fn advance_some(&mut self, to_ms: i64) -> bool {
+        let more = self.model.advance_some(to_ms, GAP_BUCKETS, &mut self.output);
+        if !more {
+            self.model.advance(to_ms, &mut self.output);
+        }
+        self.collect();
+        more
+    }
+
+    /// Moves time on, within a bucket or two.
     pub(super) fn advance(&mut self, to_ms: i64) {
         self.model.advance(to_ms, &mut self.output);
         self.collect();
@@ -235,6 +294,16 @@ impl Worker {
 
     /// Turns output into documents, with the time that its buckets took.
     pub(super) fn collect(&mut self) {
+        if let Some((from_ms, to_ms)) = self.model.take_skipped() {
+            self.notes.push((
+                Level::Warning,
+                format!(
+                    "There are no records from {} to {}: the empty buckets of so long a time are skipped, and have no results",
+                    TimestampMs(from_ms).to_iso(),
+                    TimestampMs(to_ms).to_iso()
+                ),
+            ));
+        }
         if self.output.is_empty() {
             return;
         }

@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, reason = "what all tests share is not inside a test function")]
 
 mod categories;
+mod damage;
 mod datafeed;
 mod dropped;
 mod imported;

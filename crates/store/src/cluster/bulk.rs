@@ -35,6 +35,9 @@ fn push_line(lines: &mut Vec<u8>, op: &BulkOp) {
     let mut target = Map::new();
     target.insert("_index".to_owned(), json!(op.index));
     target.extend(op.id.as_ref().map(|id| ("_id".to_owned(), json!(id))));
+    if crate::indices::is_write_alias(&op.index) {
+        target.insert("require_alias".to_owned(), json!(true));
+    }
     if let Some(version) = op.expected {
         target.insert("if_seq_no".to_owned(), json!(version.seq_no));
         target.insert("if_primary_term".to_owned(), json!(version.primary_term));

@@ -52,6 +52,9 @@ impl State {
     }
 
     fn try_write(&mut self, id: &str, op: BulkOp) -> Result<(u16, Option<Version>)> {
+        if crate::indices::is_write_alias(&op.index) && !self.aliases.contains_key(&op.index) {
+            return Err(Error::IndexNotFound(op.index));
+        }
         let name = self.write_target(&op.index);
         let current = self.indices.get(&name).and_then(|index| index.documents.get(id));
         let current_seq = current.map(|stored| stored.seq_no);
