@@ -154,7 +154,7 @@ async fn a_damaged_checkpoint_gives_way_to_the_newest_snapshot() {
     server.call("POST", "/_ml/anomaly_detectors/j/_close?force=true", "").await;
     server.call("PUT", &uri, broken).await;
     let refused = server.call("POST", "/_ml/anomaly_detectors/j/_open", "").await;
-    assert_eq!(refused.status, 500, "{}", refused.text);
+    assert_eq!(refused.status, 409, "{}", refused.text);
 }
 
 #[tokio::test]

@@ -82,7 +82,8 @@ impl Jobs {
         match live {
             Some(live) if running => {
                 let TimestampMs(open_ms) = live.open_time;
-                stats.open_time = Some(format!("{}s", (self.inner.clock.now().0 - open_ms).max(0) / 1000));
+                stats.open_time =
+                    Some(format!("{}s", (self.inner.clock.now().0.saturating_sub(open_ms)).max(0) / 1000));
                 stats.data_counts = live.counts;
                 stats.timing_stats = live.timing;
                 stats.model_size_stats = live.size_stats.unwrap_or_else(empty);

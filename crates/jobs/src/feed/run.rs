@@ -138,6 +138,8 @@ impl Jobs {
         let push_down = PushDown::new(&feed, &job).filter(|_| self.inner.options.push_down);
         let source = Source::new(Arc::clone(&self.inner.store), feed, &job, handle.fields(), page_size);
         let buckets = handle.live().counts.bucket_count;
+        // Times are added to and subtracted from; nothing that can be lies further away.
+        let bounded = |ms: i64| ms.clamp(-types::TimestampMs::MAX.0, types::TimestampMs::MAX.0);
         let run = FeedRun {
             jobs: self.clone(),
             job,
@@ -145,9 +147,9 @@ impl Jobs {
             running,
             source,
             push_down,
-            start_ms: task.start_ms,
-            end_ms: task.end_ms,
-            position,
+            start_ms: bounded(task.start_ms),
+            end_ms: task.end_ms.map(bounded),
+            position: FeedPosition { ms: bounded(position.ms), ..position },
             rows: 0,
             empty_searches: 0,
             delayed: DelayedData::default(),

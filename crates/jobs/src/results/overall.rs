@@ -73,7 +73,7 @@ impl Jobs {
         items.retain(|bucket| {
             let start_ms = bucket["timestamp"].as_i64().unwrap_or_default();
             let inside = query.start.is_none_or(|start| start_ms >= start.0)
-                && query.end.is_none_or(|end| start_ms + wide_ms <= end.0);
+                && query.end.is_none_or(|end| start_ms.saturating_add(wide_ms) <= end.0);
             let interim = bucket["is_interim"] == true;
             let score = bucket["overall_score"].as_f64().unwrap_or_default();
             inside && score >= query.overall_score && !(query.exclude_interim && interim)
