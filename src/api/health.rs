@@ -23,7 +23,7 @@ pub(super) fn routes() -> Vec<Route> {
 /// cannot be used.
 async fn health(State(app): State<App>) -> Json<Value> {
     let uptime_ms = app.clock().now().0 - app.started().0;
-    let (status, problems) = match app.jobs().job_stats("_all", true).await {
+    let (mut status, mut problems) = match app.jobs().job_stats("_all", true).await {
         Ok(stats) => {
             let failed = stats.items.iter().filter(|job| job.state == jobs::State::Failed);
             let mut problems: Vec<Value> = failed.map(failed_job).collect();
@@ -34,6 +34,28 @@ async fn health(State(app): State<App>) -> Json<Value> {
         }
         Err(error) => ("red", vec![json!({ "problem": error.to_string(), "do": "see the server's log" })]),
     };
+    if let Some(search) = app.search() {
+        let red = search.red_indices().into_iter();
+        let red = red.map(|(index, why)| {
+            json!({ "problem": format!("index [{index}] cannot be used as a whole: {why}"),
+                "do": "look at it with `auspex check`, put its file back from a backup, or delete the index" })
+        });
+        let red: Vec<Value> = red
+            .chain(search.check_folder().err().map(|error| {
+                json!({ "problem": error.to_string(), "do": "put the folder back, or start the server again" })
+            }))
+            .collect();
+        if !red.is_empty() {
+            status = "red";
+        }
+        let left_alone = search.left_alone().iter();
+        let left_alone =
+            left_alone.map(|file| json!({ "problem": file, "do": "look at it with `auspex check`" }));
+        problems.extend(red.into_iter().chain(left_alone));
+        if status == "green" && !problems.is_empty() {
+            status = "yellow";
+        }
+    }
     Json(json!({
         "status": status,
         "version": env!("CARGO_PKG_VERSION"),

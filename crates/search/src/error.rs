@@ -142,9 +142,20 @@ pub enum Error {
     /// More requests wait than the queue holds.
     #[error("{0}")]
     Rejected(String),
+    /// The file of an index is missing or damaged.
+    #[error("No shard available for [{index}]: {why}")]
+    Unavailable {
+        /// The index.
+        index: String,
+        /// What is wrong with its file.
+        why: String,
+    },
+    /// A page of a file is not what was written to it.
+    #[error("the file of an index is damaged")]
+    Damaged(#[source] rusqlite::Error),
     /// SQLite failed.
     #[error("the embedded store failed")]
-    Sqlite(#[from] rusqlite::Error),
+    Sqlite(#[source] rusqlite::Error),
     /// The file system failed.
     #[error("the embedded store could not be read or written")]
     Io(#[from] std::io::Error),
@@ -153,7 +164,32 @@ pub enum Error {
     Corrupt(String),
 }
 
+impl From<rusqlite::Error> for Error {
+    fn from(error: rusqlite::Error) -> Self {
+        use rusqlite::ErrorCode::{DatabaseCorrupt, NotADatabase};
+        match error.sqlite_error() {
+            Some(code)
+                if matches!(code.code, DatabaseCorrupt | NotADatabase)
+                    || code.extended_code == rusqlite::ffi::SQLITE_IOERR_DATA =>
+            {
+                Self::Damaged(error)
+            }
+            _ => Self::Sqlite(error),
+        }
+    }
+}
+
 impl Error {
+    /// Is it a failure of the machine or of a file, and not of the request?
+    pub fn is_of_machine(&self) -> bool {
+        matches!(self, Self::Sqlite(_) | Self::Io(_) | Self::Corrupt(_) | Self::Damaged(_))
+    }
+
+    /// Is the file of one index the reason, while others are well?
+    pub fn is_of_one_file(&self) -> bool {
+        matches!(self, Self::Unavailable { .. } | Self::Damaged(_))
+    }
+
     /// `parsing_exception`.
     pub fn parsing(reason: impl Into<String>) -> Self {
         Self::Parsing(reason.into())
@@ -182,6 +218,10 @@ impl Error {
             Self::SearchPhase { index: old, cause } if old.is_empty() => {
                 Self::SearchPhase { index: index.to_owned(), cause }
             }
+            Self::Damaged(error) => Self::SearchPhase {
+                index: index.to_owned(),
+                cause: Box::new(Self::Unavailable { index: index.to_owned(), why: error.to_string() }),
+            },
             Self::SearchPhase { .. } | Self::Sqlite(_) | Self::Io(_) | Self::Corrupt(_) => self,
             cause => Self::SearchPhase { index: index.to_owned(), cause: Box::new(cause) },
         }
@@ -198,6 +238,7 @@ impl Error {
             Self::VersionConflict { .. } => 409,
             Self::CircuitBreaking(_) | Self::Rejected(_) => 429,
             Self::Sqlite(_) | Self::Io(_) | Self::Corrupt(_) => 500,
+            Self::Unavailable { .. } | Self::Damaged(_) => 503,
             Self::SearchPhase { cause, .. } => cause.status(),
             _ => 400,
         }
@@ -231,6 +272,7 @@ impl Error {
             Self::SearchPhase { .. } => "search_phase_execution_exception",
             Self::Rejected(_) => "es_rejected_execution_exception",
             Self::Sqlite(_) | Self::Io(_) | Self::Corrupt(_) => "exception",
+            Self::Unavailable { .. } | Self::Damaged(_) => "no_shard_available_action_exception",
         }
     }
 
@@ -337,6 +379,7 @@ impl Classify for Error {
             Self::CircuitBreaking(_) | Self::Rejected(_) => ErrorKind::TooManyRequests,
             Self::SearchPhase { cause, .. } => cause.kind(),
             Self::Sqlite(_) | Self::Io(_) | Self::Corrupt(_) => ErrorKind::Internal,
+            Self::Unavailable { .. } | Self::Damaged(_) => ErrorKind::Unavailable,
             _ => ErrorKind::IllegalArgument,
         }
     }

@@ -164,13 +164,14 @@ impl Store for Embedded {
 
     async fn search(&self, indices: &str, body: &Value, options: &IndicesOptions) -> Result<Value> {
         let (indices, body) = (indices.to_owned(), body.clone());
-        let params = SearchParams { expand: expand(options), ..SearchParams::default() };
+        let params =
+            SearchParams { expand: expand(options), all_or_nothing: true, ..SearchParams::default() };
         self.ask(move |search| search.search(&indices, &params, &body)).await
     }
 
     async fn count(&self, indices: &str, query: &Value) -> Result<u64> {
         let (indices, body) = (indices.to_owned(), json!({ "query": query }));
-        let params = SearchParams { expand: lenient(), ..SearchParams::default() };
+        let params = SearchParams { expand: lenient(), all_or_nothing: true, ..SearchParams::default() };
         let answer = self.ask(move |search| search.count(&indices, &params, &body)).await?;
         Ok(answer.get("count").and_then(Value::as_u64).unwrap_or(0))
     }

@@ -112,7 +112,8 @@ async fn list_indices(
         let size = how.size(line.store_bytes);
         let status = if line.open { "open" } else { "close" };
         let count = line.docs_count.to_string();
-        ["green", status, &line.index, &line.uuid, "1", "0", &count, "0", &size, &size, &size]
+        let health = if line.red { "red" } else { "green" };
+        [health, status, &line.index, &line.uuid, "1", "0", &count, "0", &size, &size, &size]
             .map(cell)
             .to_vec()
     });
@@ -196,10 +197,12 @@ fn now(app: &App) -> (String, String) {
 /// `GET /_cat/health`
 async fn health(State(app): State<App>, how: CatRequest) -> Result<Response, ApiError> {
     let expand = Expand { hidden: true, ..Expand::default() };
-    let shards = ask(&app, move |search| Ok(search.resolve("", expand)?.len())).await?;
+    let health = ask(&app, move |search| search.cluster_health("", expand)).await?;
+    let shards = health["active_shards"].to_string();
+    let status = health["status"].as_str().unwrap_or_default().to_owned();
     let (epoch, time) = now(&app);
     let cluster = app.config().cluster_name.clone();
-    let row = [epoch, time, cluster, "green".into(), "1".into(), "1".into(), shards.to_string(), "0".into()];
+    let row = [epoch, time, cluster, status, "1".into(), "1".into(), shards, "0".into()];
     how.answer(&HEALTH, vec![row.map(Some).to_vec()])
 }
 

@@ -86,6 +86,7 @@ fn search_params(params: &Params) -> Result<SearchParams, ApiError> {
         scroll_ms: params.span("scroll")?.map(TimeSpan::as_millis),
         typed_keys: params.flag("typed_keys", false)?,
         total_as_int: params.flag("rest_total_hits_as_int", false)?,
+        all_or_nothing: !params.flag("allow_partial_search_results", true)?,
     })
 }
 

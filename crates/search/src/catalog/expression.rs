@@ -173,8 +173,15 @@ mod tests {
                     json!({"filter": {"term": {"f": 1}}}).as_object().unwrap().clone();
                 aliases.insert("al".to_owned(), body);
             }
-            let meta =
-                IndexMeta { name: name.into(), uuid: name.into(), created_ms: 0, settings, aliases, open };
+            let meta = IndexMeta {
+                name: name.into(),
+                uuid: name.into(),
+                created_ms: 0,
+                settings,
+                aliases,
+                open,
+                checked: false,
+            };
             state.indices.insert(name.into(), Arc::new(meta));
         }
         state

@@ -15,5 +15,5 @@ pub mod storage;
 pub mod template;
 
 pub use expression::{Expand, Target};
-pub use state::{IndexMeta, State};
+pub use state::{IndexMeta, Kind, State};
 pub use storage::Catalog;

@@ -24,6 +24,9 @@ pub struct IndexMeta {
     pub aliases: BTreeMap<String, Map<String, Value>>,
     /// Is it open?
     pub open: bool,
+    /// Do the pages of its file have checksums? Those of files from before they were introduced have none.
+    #[serde(default)]
+    pub checked: bool,
 }
 
 impl IndexMeta {
@@ -57,6 +60,8 @@ pub enum Kind {
     LegacyTemplate,
     /// Cluster settings, life-cycle policies, ingest pipelines: stored and given back.
     Stored,
+    /// Ids of indices that were deleted, whose files may still be there. Only such files are ever removed.
+    Deleted,
 }
 
 impl Kind {
@@ -67,12 +72,13 @@ impl Kind {
             Self::ComponentTemplate => "component_template",
             Self::LegacyTemplate => "legacy_template",
             Self::Stored => "stored",
+            Self::Deleted => "deleted",
         }
     }
 
     /// The kind that the file names so.
     pub fn by_name(name: &str) -> Option<Self> {
-        [Self::IndexTemplate, Self::ComponentTemplate, Self::LegacyTemplate, Self::Stored]
+        [Self::IndexTemplate, Self::ComponentTemplate, Self::LegacyTemplate, Self::Stored, Self::Deleted]
             .into_iter()
             .find(|kind| kind.name() == name)
     }

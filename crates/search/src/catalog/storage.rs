@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex, PoisonError, RwLock};
 
 use rusqlite::Connection;
 
-use super::state::{Kind, State};
+use super::state::{IndexMeta, Kind, State};
 use crate::error::{Error, Result};
 
 /// The metadata: read from memory, changed on the disk first.
@@ -36,11 +36,15 @@ impl Catalog {
         Arc::clone(&self.state.read().unwrap_or_else(PoisonError::into_inner))
     }
 
-    /// Changes the metadata, all or nothing, one change after the other.
+    /// Changes the metadata, all or nothing, one change after the other. Says also which indices that were there have another
+    /// entry now.
     ///
     /// # Errors
     /// When `change` fails or the disk does: then nothing has changed.
-    pub fn change<T>(&self, change: impl FnOnce(&mut State) -> Result<T>) -> Result<T> {
+    pub fn change<T>(
+        &self,
+        change: impl FnOnce(&mut State) -> Result<T>,
+    ) -> Result<(T, Vec<Arc<IndexMeta>>)> {
         let mut connection = self.connection.lock().unwrap_or_else(PoisonError::into_inner);
         let old = self.state();
         let mut new = State::clone(&old);
@@ -48,8 +52,14 @@ impl Catalog {
         let transaction = connection.transaction()?;
         store(&transaction, &old, &new)?;
         transaction.commit()?;
+        let is_another = |meta: &&Arc<IndexMeta>| {
+            old.indices
+                .get(&meta.name)
+                .is_some_and(|before| before.uuid == meta.uuid && !Arc::ptr_eq(before, meta))
+        };
+        let changed = new.indices.values().filter(is_another).cloned().collect();
         *self.state.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(new);
-        Ok(result)
+        Ok((result, changed))
     }
 }
 

@@ -18,7 +18,7 @@ impl Search {
             return Err(Error::RequestValidation("1: Must specify at least one alias action;".into()));
         };
         let mut removed = Vec::new();
-        self.inner.catalog.change(|state| {
+        self.change(|state| {
             for action in actions {
                 let (name, params) = action
                     .as_object()

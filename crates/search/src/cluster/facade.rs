@@ -1,15 +1,15 @@
 //! Opening the store, and what all its parts share.
 
-use std::fs::File;
 use std::hash::{BuildHasher, Hasher, RandomState};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use ahash::AHashMap;
 
+use super::ownership::Ownership;
 use crate::catalog::{Catalog, Expand, IndexMeta, State, Target};
 use crate::error::{Error, Result};
-use crate::index::Index;
+use crate::index::{Index, checked_vfs, file};
 use crate::search::Contexts;
 
 /// Milliseconds since the epoch.
@@ -45,8 +45,10 @@ pub(crate) struct Inner {
     pub(crate) catalog: Catalog,
     pub(crate) contexts: Mutex<Contexts>,
     open: Mutex<AHashMap<String, Arc<Index>>>,
+    /// What was found at the start and is left as it is.
+    left_alone: Vec<String>,
     /// Held as long as the store is open.
-    _lock: File,
+    owned: Ownership,
 }
 
 impl std::fmt::Debug for Search {
@@ -61,45 +63,77 @@ impl Search {
     /// # Errors
     /// When another process has it open, the file system fails or a file is damaged.
     pub fn open(folder: &Path, clock: Clock, options: Options) -> Result<Self> {
-        let indices = folder.join("indices");
-        std::fs::create_dir_all(&indices)?;
-        let lock = File::create(folder.join("lock"))?;
-        if let Err(error) = lock.try_lock() {
-            return Err(match error {
-                std::fs::TryLockError::WouldBlock => Error::illegal(format!(
-                    "the store in [{}] is in use by another process",
-                    folder.display()
-                )),
-                std::fs::TryLockError::Error(error) => Error::Io(error),
-            });
-        }
-        let catalog = Catalog::open(&folder.join("catalog.db"), options.durable)?;
+        let owned = Ownership::take(folder)?;
+        let folder = folder.canonicalize()?;
+        let catalog = Catalog::open(&folder.join("catalog.db"), options.durable)
+            .map_err(|error| damaged_catalog(&folder, &error))?;
+        let left_alone = super::dangling::settle(&catalog, &folder.join("indices"))?;
         let inner = Inner {
-            folder: folder.to_owned(),
+            folder,
             clock,
             options,
             catalog,
             contexts: Mutex::new(Contexts::default()),
             open: Mutex::new(AHashMap::new()),
-            _lock: lock,
+            left_alone,
+            owned,
         };
-        let search = Self { inner: Arc::new(inner) };
-        search.remove_leftovers(&indices)?;
-        Ok(search)
+        Ok(Self { inner: Arc::new(inner) })
     }
 
-    /// A crash between creating a file and naming it in the catalog, or the other way round, leaves a file without a name.
-    fn remove_leftovers(&self, indices: &Path) -> Result<()> {
-        let state = self.state();
-        let known: Vec<String> = state.indices.values().map(|meta| format!("{}.db", meta.uuid)).collect();
-        for entry in std::fs::read_dir(indices)? {
-            let entry = entry?;
-            let name = entry.file_name().to_string_lossy().into_owned();
-            if name.ends_with(".db") && !known.contains(&name) {
-                crate::index::handle::remove_files(&entry.path())?;
+    /// Changes the catalog. The files of indices whose entries change keep the new ones.
+    pub(crate) fn change<T>(&self, change: impl FnOnce(&mut State) -> Result<T>) -> Result<T> {
+        self.inner.owned.check()?;
+        let (result, changed) = self.inner.catalog.change(change)?;
+        for meta in changed {
+            match self.index_of(&meta) {
+                Ok(index) => self.keep_identity(&index, &meta),
+                Err(error) => {
+                    tracing::warn!(index = meta.name, %error, "the file does not know its new entry");
+                }
             }
         }
-        Ok(())
+        Ok(result)
+    }
+
+    /// Writes the catalog's entry into the index's file. Without it the index works as well; only a lost catalog could not be
+    /// made again from its file.
+    pub(crate) fn keep_identity(&self, index: &Index, meta: &IndexMeta) {
+        let kept = serde_json::to_string(meta)
+            .map_err(|error| Error::Corrupt(error.to_string()))
+            .and_then(|entry| index.set_identity(entry));
+        if let Err(error) = kept {
+            tracing::warn!(index = meta.name, %error, "the file does not know its entry");
+        }
+    }
+
+    /// Open indices that cannot be used as a whole, with what is wrong with their files.
+    pub fn red_indices(&self) -> Vec<(String, String)> {
+        let state = self.state();
+        let open = state.indices.values().filter(|meta| meta.open);
+        open.filter_map(|meta| self.damage_of(meta).map(|why| (meta.name.clone(), why))).collect()
+    }
+
+    /// What is wrong with the index's file, if something is.
+    pub(crate) fn damage_of(&self, meta: &IndexMeta) -> Option<String> {
+        let path = self.path_of(&meta.uuid);
+        if !file::is_there(&path) {
+            return Some(format!("its file [{}] is missing or empty", path.display()));
+        }
+        checked_vfs::damage_of(&path)
+    }
+
+    /// What was found in the folder and is left as it is: files that nobody knows.
+    pub fn left_alone(&self) -> &[String] {
+        &self.inner.left_alone
+    }
+
+    /// Is the folder still the one that was opened?
+    ///
+    /// # Errors
+    /// When it was removed or replaced.
+    pub fn check_folder(&self) -> Result<()> {
+        self.inner.owned.check()
     }
 
     /// The present, in milliseconds since the epoch.
@@ -130,8 +164,23 @@ impl Search {
         if self.state().indices.get(&meta.name).is_none_or(|known| known.uuid != meta.uuid) {
             return Err(Error::IndexNotFound { index: meta.name.clone() });
         }
-        let index =
-            Index::open(&self.path_of(&meta.uuid), &meta.name, &meta.uuid, self.inner.options.durable)?;
+        let path = self.path_of(&meta.uuid);
+        if let Some(why) = self.damage_of(meta).filter(|_| !file::is_there(&path)) {
+            return Err(Error::Unavailable { index: meta.name.clone(), why });
+        }
+        let opened = Index::open(&path, &meta.name, &meta.uuid, self.inner.options.durable, meta.checked);
+        let index = opened.map_err(|error| match error {
+            Error::Damaged(cause) => {
+                checked_vfs::note_damage(&path, &format!("it cannot be opened: {cause}"));
+                let what = checked_vfs::damage_of(&path).unwrap_or_else(|| cause.to_string());
+                let why = format!("its file [{}] is damaged: {what}", path.display());
+                Error::Unavailable { index: meta.name.clone(), why }
+            }
+            other => other,
+        })?;
+        if !index.has_identity {
+            self.keep_identity(&index, meta);
+        }
         open.insert(meta.uuid.clone(), Arc::clone(&index));
         Ok(index)
     }
@@ -147,6 +196,17 @@ impl Search {
     pub fn resolve(&self, expression: &str, expand: Expand) -> Result<Vec<Target>> {
         self.state().resolve(expression, expand)
     }
+}
+
+/// A catalog that cannot be read is never replaced by an empty one.
+fn damaged_catalog(folder: &Path, error: &Error) -> Error {
+    let cause = std::error::Error::source(error).map_or_else(String::new, |cause| format!(": {cause}"));
+    Error::Corrupt(format!(
+        "the catalog [{}] cannot be read ({error}{cause}). Nothing was changed. Look at it with `auspex check`; if there is no \
+         backup of the folder, move catalog.db, catalog.db-wal and catalog.db-shm away and start again: the catalog is then made \
+         anew from what the files of the indices say of themselves (templates and stored settings are lost)",
+        folder.join("catalog.db").display()
+    ))
 }
 
 /// A random id of 22 characters that are safe in URLs.

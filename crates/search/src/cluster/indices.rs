@@ -8,7 +8,7 @@ use serde_json::{Map, Value, json};
 use super::facade::{Search, unique_id};
 use crate::catalog::settings::Settings;
 use crate::catalog::template::{self, Prototype};
-use crate::catalog::{Expand, IndexMeta, Target};
+use crate::catalog::{Expand, IndexMeta, Kind, Target};
 use crate::error::{Error, Result};
 use crate::index::name;
 use crate::query::Query;
@@ -39,6 +39,7 @@ impl Search {
 
     /// The index that a write goes to, created if need be.
     pub(crate) fn index_for_write(&self, name: &str, require_alias: bool) -> Result<Arc<IndexMeta>> {
+        self.check_folder()?;
         let state = self.state();
         if require_alias && state.behind_alias(name).is_empty() {
             return Err(Error::IndexNotFound { index: name.to_owned() });
@@ -65,6 +66,7 @@ impl Search {
     }
 
     fn create_from(&self, name: &str, prototype: Prototype) -> Result<()> {
+        self.check_folder()?;
         name::check(name)?;
         let state = self.state();
         if let Some(existing) = state.indices.get(name) {
@@ -95,23 +97,36 @@ impl Search {
             check_alias(&state, &alias, &body)?;
             aliases.insert(alias, body.as_object().cloned().unwrap_or_default());
         }
-        let meta = IndexMeta { name: name.to_owned(), uuid, created_ms, settings, aliases, open: true };
+        let meta = IndexMeta {
+            name: name.to_owned(),
+            uuid,
+            created_ms,
+            settings,
+            aliases,
+            open: true,
+            checked: true,
+        };
         let limit = meta.field_limit();
         let path = self.path_of(&meta.uuid);
-        let index = crate::index::Index::open(&path, name, &meta.uuid, self.inner.options.durable)?;
+        let index = crate::index::Index::create(&path, name, &meta.uuid, self.inner.options.durable)?;
+        let entry = Arc::new(meta);
         let made = index.merge_mapping(unwrap_type(prototype.mappings), limit).and_then(|_| {
-            self.inner.catalog.change(|state| match state.indices.get(name) {
+            self.change(|state| match state.indices.get(name) {
                 Some(existing) => {
                     Err(Error::IndexExists { index: name.to_owned(), uuid: existing.uuid.clone() })
                 }
                 None => {
-                    state.indices.insert(name.to_owned(), Arc::new(meta));
+                    state.indices.insert(name.to_owned(), Arc::clone(&entry));
                     Ok(())
                 }
             })
         });
         match made {
-            Ok(()) => index.close(),
+            Ok(()) => {
+                // Last: a file without an entry and without documents was never told to anybody, and may be removed.
+                self.keep_identity(&index, &entry);
+                index.close();
+            }
             Err(_) => index.remove()?,
         }
         made
@@ -146,8 +161,10 @@ impl Search {
     }
 
     pub(super) fn remove_index(&self, meta: &IndexMeta) -> Result<()> {
-        self.inner.catalog.change(|state| {
+        self.change(|state| {
             state.indices.remove(&meta.name);
+            // The file may outlive a crash: from now on it may be removed, by its id.
+            state.things.insert((Kind::Deleted, meta.uuid.clone()), Arc::new(json!({ "name": meta.name })));
             Ok(())
         })?;
         match self.forget(&meta.uuid) {
@@ -274,7 +291,7 @@ impl Search {
             }
         }
         let targets = self.resolve(expression, expand.with_closed())?;
-        self.inner.catalog.change(|state| {
+        self.change(|state| {
             for target in &targets {
                 state.change_index(&target.meta.name, |meta| {
                     meta.settings.apply(changes.clone());
@@ -292,7 +309,7 @@ impl Search {
     /// When the index does not exist.
     pub fn set_open(&self, expression: &str, open: bool, expand: Expand) -> Result<Value> {
         let targets = self.resolve(expression, expand.with_closed())?;
-        self.inner.catalog.change(|state| {
+        self.change(|state| {
             for target in &targets {
                 state.change_index(&target.meta.name, |meta| {
                     meta.open = open;

@@ -10,10 +10,12 @@
 //! | `field_caps` | which fields there are |
 
 mod aliases;
+mod dangling;
 pub mod facade;
 mod field_caps;
 mod indices;
 mod overview;
+mod ownership;
 mod templates;
 
 pub use facade::{Options, Search};

@@ -15,6 +15,8 @@ pub struct IndexLine {
     pub uuid: String,
     /// Is it open?
     pub open: bool,
+    /// Is its file missing or damaged?
+    pub red: bool,
     /// The number of documents; nested objects are not counted.
     pub docs_count: i64,
     /// The bytes of its files.
@@ -28,14 +30,19 @@ impl Search {
     /// When the index does not exist.
     pub fn cluster_health(&self, expression: &str, expand: Expand) -> Result<Value> {
         let all = if expression.is_empty() { expand.with_wildcards("all")? } else { expand };
-        let shards = self.resolve(expression, all)?.iter().filter(|target| target.meta.open).count();
+        let targets = self.resolve(expression, all)?;
+        let open: Vec<_> = targets.iter().filter(|target| target.meta.open).collect();
+        let red = open.iter().filter(|target| self.damage_of(&target.meta).is_some()).count();
+        let shards = open.len() - red;
+        let status = if red > 0 || self.check_folder().is_err() { "red" } else { "green" };
+        let percent = if open.is_empty() { 100.0 } else { 100.0 * shards as f64 / open.len() as f64 };
         Ok(json!({
-            "cluster_name": "embedded", "status": "green", "timed_out": false, "number_of_nodes": 1,
+            "cluster_name": "embedded", "status": status, "timed_out": false, "number_of_nodes": 1,
             "number_of_data_nodes": 1, "active_primary_shards": shards, "active_shards": shards,
-            "relocating_shards": 0, "initializing_shards": 0, "unassigned_shards": 0,
-            "unassigned_primary_shards": 0, "delayed_unassigned_shards": 0, "number_of_pending_tasks": 0,
+            "relocating_shards": 0, "initializing_shards": 0, "unassigned_shards": red,
+            "unassigned_primary_shards": red, "delayed_unassigned_shards": 0, "number_of_pending_tasks": 0,
             "number_of_in_flight_fetch": 0, "task_max_waiting_in_queue_millis": 0,
-            "active_shards_percent_as_number": 100.0
+            "active_shards_percent_as_number": percent
         }))
     }
 
@@ -47,14 +54,21 @@ impl Search {
         self.resolve(expression, expand.with_closed())?
             .into_iter()
             .map(|target| {
-                let index = self.index_of(&target.meta)?;
-                Ok(IndexLine {
+                let line = IndexLine {
                     index: target.meta.name.clone(),
                     uuid: target.meta.uuid.clone(),
                     open: target.meta.open,
-                    docs_count: index.count(),
-                    store_bytes: index.size_bytes(),
-                })
+                    red: self.damage_of(&target.meta).is_some(),
+                    docs_count: 0,
+                    store_bytes: 0,
+                };
+                match self.index_of(&target.meta) {
+                    Ok(index) => {
+                        Ok(IndexLine { docs_count: index.count(), store_bytes: index.size_bytes(), ..line })
+                    }
+                    Err(error) if error.is_of_one_file() => Ok(IndexLine { red: true, ..line }),
+                    Err(error) => Err(error),
+                }
             })
             .collect()
     }

@@ -35,7 +35,7 @@ impl Search {
         if let Some(Value::String(pattern)) = body.get("index_patterns") {
             body["index_patterns"] = json!([pattern]);
         }
-        self.inner.catalog.change(|state| {
+        self.change(|state| {
             if kind == Kind::IndexTemplate {
                 let mut probe = state.clone();
                 probe.things.retain(|(kind, _), _| *kind == Kind::ComponentTemplate);
@@ -71,7 +71,7 @@ impl Search {
                 return Err(Error::ResourceNotFound(match kind {
                     Kind::IndexTemplate => format!("index template matching [{part}] not found"),
                     Kind::ComponentTemplate => format!("component template matching [{part}] not found"),
-                    Kind::LegacyTemplate | Kind::Stored => format!("[{part}] not found"),
+                    Kind::LegacyTemplate | Kind::Stored | Kind::Deleted => format!("[{part}] not found"),
                 }));
             }
         }
@@ -90,7 +90,7 @@ impl Search {
         Ok(match kind {
             Kind::IndexTemplate => json!({ "index_templates": listed("index_template") }),
             Kind::ComponentTemplate => json!({ "component_templates": listed("component_template") }),
-            Kind::LegacyTemplate | Kind::Stored => found
+            Kind::LegacyTemplate | Kind::Stored | Kind::Deleted => found
                 .iter()
                 .map(|(name, body)| (name.clone(), Value::clone(body)))
                 .collect::<Map<_, _>>()
@@ -104,7 +104,7 @@ impl Search {
     /// As [`Search::stored`].
     pub fn delete_template(&self, kind: Kind, pattern: &str) -> Result<Value> {
         let doomed = self.stored(kind, pattern)?;
-        self.inner.catalog.change(|state| {
+        self.change(|state| {
             for (name, _) in doomed {
                 state.things.remove(&(kind, name));
             }

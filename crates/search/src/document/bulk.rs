@@ -169,7 +169,7 @@ impl Bulk<'_> {
         let result = match done {
             Ok(None) => return Ok(()),
             Ok(Some(answer)) => Ok(answer),
-            Err(error @ (Error::Sqlite(_) | Error::Io(_) | Error::Corrupt(_))) => return Err(error),
+            Err(error) if error.is_of_machine() && !error.is_of_one_file() => return Err(error),
             Err(error) => Err(error),
         };
         self.items.push(Some(BulkItem { action, index: name.into(), id, result }));
@@ -274,6 +274,11 @@ impl Bulk<'_> {
                 Err(Error::IndexNotFound { index }) => {
                     places.iter().map(|_| Err(Error::IndexNotFound { index: index.clone() })).collect()
                 }
+                // A damaged file fails its own operations, and no others.
+                Err(Error::Unavailable { index, why }) => places
+                    .iter()
+                    .map(|_| Err(Error::Unavailable { index: index.clone(), why: why.clone() }))
+                    .collect(),
                 Err(error) => return Err(error),
             };
             for ((place, action), result) in places.into_iter().zip(results) {

@@ -80,7 +80,7 @@ impl Search {
                 .ok_or_else(|| Error::RequestValidation("1: index is missing for doc 0;".into()))?;
             docs.push(match self.get_document(index, &id, &filter) {
                 Ok(found) => found,
-                Err(error @ (Error::Sqlite(_) | Error::Io(_) | Error::Corrupt(_))) => return Err(error),
+                Err(error) if error.is_of_machine() && !error.is_of_one_file() => return Err(error),
                 Err(error) => json!({ "_index": index, "_id": id, "error": error.to_json() }),
             });
         }

@@ -12,7 +12,7 @@ use serde_json::{Map, Value};
 use super::apply::{WriteOp, Written};
 use super::reader::Reader;
 use super::writer::{self, Command};
-use super::{auto_id, file};
+use super::{auto_id, checked_vfs, file};
 use crate::error::{Error, Result};
 use crate::mapping::Mapping;
 
@@ -27,6 +27,10 @@ pub struct Index {
     /// Its unique id.
     pub uuid: String,
     path: PathBuf,
+    /// Do its pages have checksums?
+    checked: bool,
+    /// Did the file say what it is when it was opened?
+    pub(crate) has_identity: bool,
     shared: Arc<Shared>,
     commands: SyncSender<Command>,
     thread: Mutex<Option<JoinHandle<()>>>,
@@ -54,12 +58,24 @@ impl Shared {
 }
 
 impl Index {
-    /// Opens the index's file, which is created if it is not there, and starts its writer.
+    /// Creates the file of a new index, whose pages have checksums, and starts its writer.
     ///
     /// # Errors
-    /// When the file cannot be opened, or is damaged.
-    pub fn open(path: &Path, name: &str, uuid: &str, durable: bool) -> Result<Arc<Self>> {
-        let connection = file::open_writer(path, durable)?;
+    /// When it is there already, or SQLite fails.
+    pub fn create(path: &Path, name: &str, uuid: &str, durable: bool) -> Result<Arc<Self>> {
+        Self::over(file::create(path, durable)?, path, name, uuid, true)
+    }
+
+    /// Opens the index's file, and starts its writer. `checked`: do its pages have checksums?
+    ///
+    /// # Errors
+    /// When the file is missing, cannot be opened, or is damaged.
+    pub fn open(path: &Path, name: &str, uuid: &str, durable: bool, checked: bool) -> Result<Arc<Self>> {
+        Self::over(file::open_writer(path, durable, checked)?, path, name, uuid, checked)
+    }
+
+    fn over(connection: Connection, path: &Path, name: &str, uuid: &str, checked: bool) -> Result<Arc<Self>> {
+        let has_identity = file::identity(&connection)?.is_some();
         let mapping = file::load_mapping(&connection, name)?;
         let count = file::number(&connection, "count")?.unwrap_or(0);
         let salt = uuid.bytes().fold(0, |salt, byte| auto_id::mix(salt ^ u64::from(byte)));
@@ -78,6 +94,8 @@ impl Index {
             name: name.to_owned(),
             uuid: uuid.to_owned(),
             path: path.to_owned(),
+            checked,
+            has_identity,
             shared,
             commands,
             thread: Mutex::new(Some(thread)),
@@ -120,7 +138,7 @@ impl Index {
 
     pub(super) fn connect(&self) -> Result<Connection> {
         let pooled = self.readers.lock().unwrap_or_else(PoisonError::into_inner).pop();
-        pooled.map_or_else(|| file::open_reader(&self.path), Ok)
+        pooled.map_or_else(|| file::open_reader(&self.path, self.checked), Ok)
     }
 
     /// Writes documents, and returns once they are on the disk. Each operation has an outcome of its own.
@@ -140,6 +158,19 @@ impl Index {
     /// When the additions contradict the mapping, or there would be more than `limit` fields.
     pub fn merge_mapping(&self, body: Map<String, Value>, limit: usize) -> Result<Arc<Mapping>> {
         self.ask(|reply| Command::Merge { body, limit, reply })
+    }
+
+    /// Writes the catalog's entry into the file.
+    ///
+    /// # Errors
+    /// When the machine fails.
+    pub fn set_identity(&self, entry: String) -> Result<()> {
+        self.ask(|reply| Command::Identity { entry, reply })
+    }
+
+    /// Where its file is.
+    pub fn path(&self) -> &Path {
+        &self.path
     }
 
     /// Sees to it that a column has an index.
@@ -184,11 +215,12 @@ impl Index {
     }
 }
 
-/// Removes an index's files.
+/// Removes an index's files, and forgets what was wrong with them.
 ///
 /// # Errors
 /// When they cannot be removed.
 pub fn remove_files(path: &Path) -> Result<()> {
+    checked_vfs::forget_damage(path);
     for suffix in ["", "-wal", "-shm"] {
         let mut path = path.to_owned().into_os_string();
         path.push(suffix);

@@ -5,6 +5,7 @@
 //! | [`name`] | which names an index may have |
 //! | [`auto_id`] | document ids that are made up, and lead straight to their row |
 //! | [`cell`] | values on their way into and out of SQLite |
+//! | `checksum`, `checked_vfs` | checksums of pages, and the file system that writes and looks at them |
 //! | [`file`](mod@file) | the file's tables, pragmas and metadata |
 //! | [`handle`] | [`Index`], which everybody holds |
 //! | [`writer`] | the thread that commits what waits in one transaction |
@@ -14,6 +15,8 @@
 pub mod apply;
 pub mod auto_id;
 pub mod cell;
+pub(crate) mod checked_vfs;
+mod checksum;
 pub mod file;
 pub mod handle;
 pub mod name;

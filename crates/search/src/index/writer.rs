@@ -25,6 +25,8 @@ pub(super) enum Command {
     Merge { body: Map<String, Value>, limit: usize, reply: Sender<Result<Arc<Mapping>>> },
     /// An index on a column.
     EnsureIndex { column: u32, reply: Option<Sender<Result<()>>> },
+    /// The catalog's entry, to be kept in the file.
+    Identity { entry: String, reply: Sender<Result<()>> },
     /// The end.
     Stop,
 }
@@ -50,7 +52,7 @@ pub(super) fn run(mut connection: Connection, shared: &Shared, commands: &Receiv
                     break;
                 }
                 Command::Write { ops: own, .. } => ops += own.len(),
-                Command::Merge { .. } | Command::EnsureIndex { .. } => {}
+                Command::Merge { .. } | Command::EnsureIndex { .. } | Command::Identity { .. } => {}
             }
             group.push(command);
             if ops < GROUP_OPS {
@@ -83,8 +85,11 @@ fn commit(connection: &mut Connection, shared: &Shared, group: Vec<Command>) {
             }
         }
         Err(error) => {
-            let failed =
-                || Error::Corrupt(format!("the write failed and was taken back: {}", describe(&error)));
+            let why = || format!("the write failed and was taken back: {}", describe(&error));
+            let failed = || match &error {
+                Error::Damaged(_) => Error::Unavailable { index: shared.name.clone(), why: why() },
+                _ => Error::Corrupt(why()),
+            };
             tracing::error!(index = shared.name, error = describe(&error), "write failed");
             for answer in pending {
                 match answer {
@@ -160,6 +165,7 @@ fn refused(command: Command) -> Option<Pending> {
         Command::Write { reply, .. } => Some(Pending::Write(reply, Vec::new())),
         Command::Merge { reply, .. } => Some(Pending::Merge(reply, Err(Error::Corrupt("not tried".into())))),
         Command::EnsureIndex { reply, .. } => Some(Pending::Index(reply)),
+        Command::Identity { reply, .. } => Some(Pending::Index(Some(reply))),
         Command::Stop => None,
     }
 }
@@ -183,7 +189,7 @@ fn handle(
                 *mapping = Arc::clone(&new);
                 (Some(Pending::Merge(reply, Ok(new))), None)
             }
-            Err(error @ (Error::Sqlite(_) | Error::Io(_))) => {
+            Err(error) if error.is_of_machine() => {
                 (Some(Pending::Merge(reply, Err(Error::Corrupt(error.to_string())))), Some(error))
             }
             Err(error) => (Some(Pending::Merge(reply, Err(error))), None),
@@ -191,6 +197,10 @@ fn handle(
         Command::EnsureIndex { column, reply } => match ensure_index(connection, mapping, column) {
             Ok(()) => (Some(Pending::Index(reply)), None),
             Err(error) => (Some(Pending::Index(reply)), Some(error)),
+        },
+        Command::Identity { entry, reply } => match file::set_identity(connection, &entry) {
+            Ok(()) => (Some(Pending::Index(Some(reply))), None),
+            Err(error) => (Some(Pending::Index(Some(reply))), Some(error)),
         },
         Command::Stop => (None, None),
     }
@@ -210,7 +220,7 @@ fn write(
     let mut results = Vec::with_capacity(ops.len());
     for op in ops {
         match applier.apply(op) {
-            Err(error @ (Error::Sqlite(_) | Error::Io(_) | Error::Corrupt(_))) => return Err(error),
+            Err(error) if error.is_of_machine() => return Err(error),
             result => results.push(result),
         }
     }

@@ -120,6 +120,36 @@ pub fn run(
     Ok(Found { hits: found, total, plans, score, terminated_early, aggregations })
 }
 
+/// Leaves out the views to which the request does not fit, while there are others.
+///
+/// # Errors
+/// What `note` makes of their failures.
+pub fn keep_fitting(
+    views: &mut Vec<View>,
+    request: &SearchRequest,
+    now_ms: i64,
+    mut note: impl FnMut(&str, Error) -> Result<()>,
+) -> Result<()> {
+    if views.len() < 2 {
+        return Ok(());
+    }
+    let fits = |view: &View| -> Result<()> {
+        let name = &view.reader.index().name;
+        plan(&request.sort, &view.reader, now_ms).map_err(|error| error.on_index(name))?;
+        let queries: Vec<&Query> = std::iter::once(&request.query).chain(&request.post_filter).collect();
+        view.filter(&queries, now_ms).map(drop)
+    };
+    let mut failed = Vec::new();
+    views.retain(|view| match fits(view) {
+        Ok(()) => true,
+        Err(error) => {
+            failed.push((view.reader.index().name.clone(), error));
+            false
+        }
+    });
+    failed.into_iter().try_for_each(|(index, error)| note(&index, error))
+}
+
 fn total(views: &[View], filters: &[Filter], track: TrackTotal) -> Result<Option<(u64, bool)>> {
     let limit = match track {
         TrackTotal::Off => return Ok(None),

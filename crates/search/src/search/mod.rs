@@ -18,6 +18,7 @@ pub mod contexts;
 pub mod execute;
 pub mod fetch;
 pub mod hits;
+mod partial;
 pub mod plan;
 pub mod request;
 pub mod service;

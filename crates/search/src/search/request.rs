@@ -44,6 +44,8 @@ pub struct SearchParams {
     pub typed_keys: bool,
     /// Is the total a plain number?
     pub total_as_int: bool,
+    /// Does the failure of one index fail the whole (`allow_partial_search_results=false`)?
+    pub all_or_nothing: bool,
 }
 
 /// How far the total is counted.

@@ -6,6 +6,7 @@ use serde_json::{Map, Value, json};
 
 use super::contexts::{Context, Scroll};
 use super::execute::{self, View, shards};
+use super::partial::{self, Failures};
 use super::request::{SearchParams, SearchRequest, TrackTotal, url_query};
 use crate::catalog::{Expand, Target};
 use crate::cluster::Search;
@@ -73,11 +74,36 @@ impl Search {
             let window = targets.iter().map(|target| target.meta.result_window()).min().unwrap_or(10_000);
             request.check_window(window).map_err(|error| error.on_index(first_name(&targets)))?;
         }
-        let views = targets.iter().map(|target| self.view(target)).collect::<Result<Vec<_>>>()?;
+        let mut failures = Failures::default();
+        let whole = params.all_or_nothing;
+        let mut views = self.views_of(&targets, &mut failures, whole)?;
+        execute::keep_fitting(&mut views, &request, started, |index, error| {
+            failures.note(index, error, whole)
+        })?;
+        failures.check(views.len())?;
         match params.scroll_ms {
-            Some(keep_ms) => self.open_scroll(views, request, keep_ms, started),
-            None => self.search_views(&views, &request, started).map(Value::Object),
+            Some(keep_ms) => self.open_scroll(views, request, keep_ms, started, &failures),
+            None => {
+                let mut answer = partial::without_damaged(&mut views, &mut failures, whole, |views| {
+                    self.search_views(views, &request, started)
+                })?;
+                failures.tell(&mut answer, views.len());
+                Ok(Value::Object(answer))
+            }
         }
+    }
+
+    /// The views of those indices whose files can be used.
+    fn views_of(&self, targets: &[Target], failures: &mut Failures, whole: bool) -> Result<Vec<View>> {
+        let mut views = Vec::with_capacity(targets.len());
+        for target in targets {
+            match self.view(target) {
+                Ok(view) => views.push(view),
+                Err(error) => failures.note(&target.meta.name, error, whole)?,
+            }
+        }
+        failures.check(views.len())?;
+        Ok(views)
     }
 
     fn search_views(
@@ -122,6 +148,7 @@ impl Search {
         mut request: SearchRequest,
         keep_ms: i64,
         started: i64,
+        failures: &Failures,
     ) -> Result<Value> {
         if request.from > 0 || request.search_after.is_some() {
             return Err(Error::RequestValidation(
@@ -136,6 +163,7 @@ impl Search {
         found.total = Some((found.hits.len() as u64, true));
         let given = index(request.size).min(found.hits.len());
         let mut answer = execute::answer(&views, &request, &found, 0..given, self.took(started))?;
+        failures.tell(&mut answer, views.len());
         found.aggregations = None;
         let scroll = Scroll { views, request, found, given };
         let context = Context::Scroll(Arc::new(Mutex::new(scroll)));
@@ -212,13 +240,18 @@ impl Search {
         if let Some(from_url) = url_query(params)? {
             query = from_url;
         }
-        let views = self.views(expression, params.expand)?;
+        let targets = self.resolve(expression, params.expand)?;
+        let (mut failures, whole) = (Failures::default(), params.all_or_nothing);
+        let mut views = self.views_of(&targets, &mut failures, whole)?;
         let now_ms = self.now_ms();
-        let mut count = 0;
-        for view in &views {
-            count += view.filter(&[&query], now_ms)?.count(&view.reader, None)?;
-        }
-        Ok(json!({ "count": count, "_shards": shards(views.len()) }))
+        let count = partial::without_damaged(&mut views, &mut failures, whole, |views| {
+            let mut count = 0;
+            for view in views {
+                count += view.filter(&[&query], now_ms)?.count(&view.reader, None)?;
+            }
+            Ok(count)
+        })?;
+        Ok(json!({ "count": count, "_shards": failures.shards(views.len()) }))
     }
 
     /// `POST /{index}/_msearch`: a failed search has an error in its place.

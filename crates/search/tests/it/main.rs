@@ -5,6 +5,7 @@
 mod crash;
 mod documents;
 mod equivalence;
+mod files;
 mod mappings;
 mod options;
 mod scans;
