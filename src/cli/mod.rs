@@ -1,6 +1,7 @@
 //! What can be done on the command line, one file per subcommand.
 
 pub(crate) mod categorize;
+pub(crate) mod check;
 pub(crate) mod demo;
 pub(crate) mod detect;
 pub(crate) mod input;
@@ -20,6 +21,7 @@ enum Command {
     Serve(serve::Args),
     Detect(detect::Args),
     Categorize(categorize::Args),
+    Check(check::Args),
     Demo(demo::Args),
     Plan(plan::command::PlanArgs),
     Apply(plan::command::ApplyArgs),
@@ -36,6 +38,7 @@ pub fn main() -> ExitCode {
         Command::Serve(args) => serve::run(&args),
         Command::Detect(args) => detect::run(&args),
         Command::Categorize(args) => categorize::run(&args),
+        Command::Check(args) => check::run(&args),
         Command::Demo(args) => demo::run(&args),
         Command::Plan(args) => plan::command::run_plan(&args),
         Command::Apply(args) => plan::command::run_apply(&args),

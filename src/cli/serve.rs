@@ -52,7 +52,10 @@ pub(crate) fn run(args: &Args) -> Result<ExitCode, CliError> {
     start_log(&config)?;
     let runtime =
         tokio::runtime::Runtime::new().map_err(|e| CliError::Serve(format!("no threads to run on: {e}")))?;
-    runtime.block_on(serve(config))?;
+    let served = runtime.block_on(serve(config));
+    // A search that goes on on a thread of its own does not keep the process: nothing waits for it any more.
+    runtime.shutdown_timeout(std::time::Duration::from_millis(200));
+    served?;
     Ok(ExitCode::SUCCESS)
 }
 

@@ -8,6 +8,9 @@
 //! | `templates` | templates, and things that are stored and given back |
 //! | `overview` | health, `_cat`, stats, resolve |
 //! | `field_caps` | which fields there are |
+//! | `ownership` | the lock on the data folder |
+//! | `dangling` | files that the catalog does not know |
+//! | [`verify`] | a data folder looked at from its first page to its last |
 
 mod aliases;
 mod dangling;
@@ -17,5 +20,6 @@ mod indices;
 mod overview;
 mod ownership;
 mod templates;
+pub mod verify;
 
 pub use facade::{Options, Search};

@@ -232,3 +232,30 @@ fn the_folder_is_its_owners_only() {
         assert_eq!(mode(&file.unwrap().path()), 0o600);
     }
 }
+
+#[test]
+fn a_check_finds_what_is_damaged_and_counts_what_can_be_read() {
+    use search::cluster::verify::verify;
+    let folder = filled();
+    let (a, b) = (file_of(folder.path(), "a"), file_of(folder.path(), "b"));
+    let report = verify(folder.path()).unwrap();
+    assert!(report.is_sound() && report.files.iter().all(|file| file.documents == 500 && file.checked));
+    let mut bytes = fs::read(&a).unwrap();
+    let middle = bytes.len() / 2;
+    bytes[middle] ^= 1;
+    fs::write(&a, bytes).unwrap();
+    fs::copy(&b, folder.path().join("indices").join("copy.db")).unwrap();
+    fs::remove_file(&b).unwrap();
+    let report = verify(folder.path()).unwrap();
+    let of = |index: &str| {
+        report.files.iter().find(|file| file.in_catalog && file.index.as_deref() == Some(index)).unwrap()
+    };
+    let found = of("a").problems.join("\n");
+    assert!(found.contains("is not what was written to it"), "{found}");
+    assert!(of("b").problems[0].contains("missing"), "{:?}", of("b"));
+    let copy = report.files.iter().find(|file| !file.in_catalog).unwrap();
+    assert_eq!((copy.index.as_deref(), copy.documents, report.is_sound()), (Some("b"), 500, false));
+    let _open = open(folder.path()).unwrap();
+    assert!(verify(folder.path()).unwrap_err().to_string().contains("in use"));
+    assert!(verify(&folder.path().join("indices")).is_err());
+}
