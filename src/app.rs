@@ -6,10 +6,12 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use ::search::Search;
 use jobs::Jobs;
 use store::Gateway;
+use types::breaker::Breakers;
 use types::{Clock, TimestampMs};
 
 use crate::api;
 use crate::config::Config;
+use crate::searches::Searches;
 use crate::tasks::Tasks;
 
 /// The one node's id, as answers show it.
@@ -30,6 +32,8 @@ struct Inner {
     jobs: Jobs,
     started: TimestampMs,
     tasks: Tasks,
+    searches: Searches,
+    breakers: Breakers,
     counters: Counters,
 }
 
@@ -75,6 +79,8 @@ impl App {
             jobs,
             started,
             tasks,
+            searches: Searches::new(crate::machine::processors()),
+            breakers: Breakers::for_memory(crate::machine::memory_limit_bytes()),
             counters: Counters::default(),
         })))
     }
@@ -112,6 +118,16 @@ impl App {
     /// Work that goes on without anybody waiting.
     pub(crate) fn tasks(&self) -> &Tasks {
         &self.0.tasks
+    }
+
+    /// Who may search.
+    pub(crate) fn searches(&self) -> &Searches {
+        &self.0.searches
+    }
+
+    /// The budgets of bytes.
+    pub(crate) fn breakers(&self) -> &Breakers {
+        &self.0.breakers
     }
 
     pub(crate) fn started(&self) -> TimestampMs {

@@ -17,6 +17,7 @@ const LISTEN_DEFAULT: &str = "127.0.0.1:9280";
 const DATA_DEFAULT: &str = "./auspex-data";
 const BODY_LIMIT_DEFAULT: &str = "100mb";
 const REQUEST_TIMEOUT_DEFAULT: &str = "30m";
+const SEARCH_TIMEOUT_DEFAULT: &str = "2m";
 const SHUTDOWN_TIMEOUT_DEFAULT: &str = "30s";
 const CONCURRENCY_MAX_DEFAULT: usize = 1024;
 const CHECKPOINT_RECORDS_DEFAULT: u64 = 2_000_000;
@@ -72,6 +73,8 @@ pub struct Settings {
     pub store_index_prefix: Option<String>,
     /// Is the document and search API passed on to the cluster? Default `true`.
     pub store_gateway: Option<bool>,
+    /// Parts of paths that are passed on to the cluster though they are not of the document and search API; `*` for all.
+    pub store_gateway_allow: Option<Vec<String>>,
     /// Are the documents of datafeeds put together by the store, where that gives the same and is cheaper? Default: `true` with
     /// a cluster, `false` with the embedded store.
     pub store_push_down: Option<bool>,
@@ -83,6 +86,8 @@ pub struct Settings {
     pub body_limit: Option<String>,
     /// Longest time for an answer. Default `30m`.
     pub request_timeout: Option<String>,
+    /// How long a search may take; `-1` for no limit.
+    pub search_timeout: Option<String>,
     /// Longest time to end what is going on when the server stops. Default `30s`.
     pub shutdown_timeout: Option<String>,
     /// Requests served at a time; more are answered 429. Default 1024.
@@ -115,11 +120,15 @@ pub struct Config {
     pub data: PathBuf,
     pub store: Option<store::Config>,
     pub store_gateway: bool,
+    /// What else is passed on to it.
+    pub store_gateway_allow: Vec<String>,
     pub store_push_down: bool,
     pub cluster_name: String,
     pub node_name: String,
     pub body_limit_bytes: usize,
     pub request_timeout: Duration,
+    /// How long a search may take, unless it asks for less.
+    pub search_timeout: Option<Duration>,
     pub shutdown_timeout: Duration,
     pub concurrency_max: usize,
     pub max_model_memory_limit: Option<ByteSize>,
@@ -189,6 +198,10 @@ impl Config {
             settings.request_timeout.as_deref().unwrap_or(REQUEST_TIMEOUT_DEFAULT),
             problems,
         );
+        let search_timeout = match settings.search_timeout.as_deref().unwrap_or(SEARCH_TIMEOUT_DEFAULT) {
+            "-1" => Some(None),
+            text => duration("search_timeout", text, problems).map(Some),
+        };
         let shutdown_timeout = duration(
             "shutdown_timeout",
             settings.shutdown_timeout.as_deref().unwrap_or(SHUTDOWN_TIMEOUT_DEFAULT),
@@ -224,10 +237,12 @@ impl Config {
                 .unwrap_or(matches!(store, Some(store::Config::Cluster(_)))),
             store,
             store_gateway: settings.store_gateway.unwrap_or(true),
+            store_gateway_allow: settings.store_gateway_allow.clone().unwrap_or_default(),
             cluster_name: settings.cluster_name.unwrap_or_else(|| "auspex".to_owned()),
             node_name: settings.node_name.unwrap_or_else(|| "node-1".to_owned()),
             body_limit_bytes: body_limit?,
             request_timeout: request_timeout?,
+            search_timeout: search_timeout?,
             shutdown_timeout: shutdown_timeout?,
             concurrency_max,
             max_model_memory_limit,
@@ -251,11 +266,13 @@ impl Settings {
             store_bearer_token: self.store_bearer_token.or(earlier.store_bearer_token),
             store_index_prefix: self.store_index_prefix.or(earlier.store_index_prefix),
             store_gateway: self.store_gateway.or(earlier.store_gateway),
+            store_gateway_allow: self.store_gateway_allow.or(earlier.store_gateway_allow),
             store_push_down: self.store_push_down.or(earlier.store_push_down),
             cluster_name: self.cluster_name.or(earlier.cluster_name),
             node_name: self.node_name.or(earlier.node_name),
             body_limit: self.body_limit.or(earlier.body_limit),
             request_timeout: self.request_timeout.or(earlier.request_timeout),
+            search_timeout: self.search_timeout.or(earlier.search_timeout),
             shutdown_timeout: self.shutdown_timeout.or(earlier.shutdown_timeout),
             concurrency_max: self.concurrency_max.or(earlier.concurrency_max),
             max_model_memory_limit: self.max_model_memory_limit.or(earlier.max_model_memory_limit),
@@ -306,6 +323,7 @@ fn read_environment(
             "node_name" => settings.node_name = text,
             "body_limit" => settings.body_limit = text,
             "request_timeout" => settings.request_timeout = text,
+            "search_timeout" => settings.search_timeout = text,
             "shutdown_timeout" => settings.shutdown_timeout = text,
             "max_model_memory_limit" => settings.max_model_memory_limit = text,
             "log" => settings.log = text,
@@ -314,6 +332,7 @@ fn read_environment(
                 Ok(flag) => settings.allow_remote = Some(flag),
                 Err(_) => problems.push(format!("{name}: [{value}] is neither true nor false")),
             },
+            "store_gateway_allow" => settings.store_gateway_allow = Some(listed(&value)),
             "store_gateway" => match value.parse() {
                 Ok(flag) => settings.store_gateway = Some(flag),
                 Err(_) => problems.push(format!("{name}: [{value}] is neither true nor false")),

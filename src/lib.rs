@@ -16,4 +16,5 @@ mod authority;
 pub mod cli;
 pub mod config;
 mod machine;
+mod searches;
 mod tasks;

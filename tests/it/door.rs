@@ -11,6 +11,10 @@ use crate::server::Server;
 
 /// A server before a cluster, and the cluster.
 async fn pair() -> (Server, Server) {
+    pair_allowing(&["_cluster"]).await
+}
+
+async fn pair_allowing(allow: &[&str]) -> (Server, Server) {
     let cluster = Server::start().await;
     let answer = || async { Json(json!({ "completed": true, "from": "cluster" })) };
     let router = Router::new()
@@ -23,6 +27,7 @@ async fn pair() -> (Server, Server) {
     let server = Server::with(|config: &mut Config| {
         config.store = Some(store::Config::Cluster(ClusterConfig::new(vec![address])));
         config.store_gateway = true;
+        config.store_gateway_allow = allow.iter().map(|name| (*name).to_owned()).collect();
     });
     (server.await, cluster)
 }
@@ -66,4 +71,39 @@ async fn what_concerns_the_cluster_is_passed_on_and_the_rest_is_not() {
     assert_eq!(server.call("POST", "/_features/_reset", "").await.status, 200);
     assert_eq!(server.get("/_ml/anomaly_detectors").await.json()["count"], 0);
     server.app.shutdown().await;
+}
+
+#[tokio::test]
+async fn a_step_up_in_a_path_never_reaches_the_cluster() {
+    let (server, cluster) = pair_allowing(&["*"]).await;
+    cluster.call("PUT", "/src/_doc/1?refresh=true", r#"{"n":1}"#).await;
+    for path in ["/src/_doc/%2e%2e", "/src/_doc/.%2E", "/src/_doc/%252e%252e", "/src/_doc/..%2f..%2fsrc"] {
+        let refused = server.call("DELETE", path, "").await;
+        assert_eq!(refused.status, 400, "{path}: {}", refused.text);
+    }
+    assert_eq!(cluster.get("/src/_count").await.json()["count"], 1);
+    assert_eq!(server.get("/src/_count").await.json()["count"], 1);
+}
+
+#[tokio::test]
+async fn what_rules_the_cluster_is_refused_unless_it_is_named() {
+    let (server, cluster) = pair_allowing(&["_ilm"]).await;
+    for (method, path) in [
+        ("GET", "/_security/user"),
+        ("PUT", "/_snapshot/r"),
+        ("PUT", "/_cluster/settings"),
+        ("POST", "/_cluster/reroute"),
+        ("GET", "/_nodes/hot_threads"),
+        ("PUT", "/_scripts/x"),
+    ] {
+        let body = r#"{"persistent":{"logger.org.elasticsearch":"debug"}}"#;
+        let refused = server.call(method, path, if method == "GET" { "" } else { body }).await;
+        assert_eq!(refused.status, 403, "{path}: {}", refused.text);
+        assert!(refused.text.contains("store_gateway_allow"), "{path}: {}", refused.text);
+    }
+    assert_eq!(settings(&cluster).await, json!({}));
+    // What is named is asked of the cluster, whatever it says to it.
+    assert_ne!(server.call("PUT", "/_ilm/policy/p", "{}").await.status, 403);
+    let remote = r#"{"source":{"remote":{"host":"http://x"},"index":"a"},"dest":{"index":"b"}}"#;
+    assert_eq!(server.call("POST", "/_reindex", remote).await.status, 403);
 }

@@ -139,6 +139,15 @@ pub enum Error {
         /// Why.
         cause: Box<Error>,
     },
+    /// What a request would hold is more than its budget has.
+    #[error(transparent)]
+    DataTooLarge(types::breaker::DataTooLarge),
+    /// Nobody waits for the request any more, or the server stops.
+    #[error("task cancelled")]
+    Cancelled,
+    /// The request has taken longer than it may.
+    #[error("the request has taken longer than it may and was ended; see the setting [search_timeout]")]
+    TimedOut,
     /// More requests wait than the queue holds.
     #[error("{0}")]
     Rejected(String),
@@ -166,8 +175,11 @@ pub enum Error {
 
 impl From<rusqlite::Error> for Error {
     fn from(error: rusqlite::Error) -> Self {
-        use rusqlite::ErrorCode::{DatabaseCorrupt, NotADatabase};
+        use rusqlite::ErrorCode::{DatabaseCorrupt, NotADatabase, OperationInterrupted};
         match error.sqlite_error() {
+            Some(code) if code.code == OperationInterrupted => {
+                crate::guard::check().err().unwrap_or(Self::Cancelled)
+            }
             Some(code)
                 if matches!(code.code, DatabaseCorrupt | NotADatabase)
                     || code.extended_code == rusqlite::ffi::SQLITE_IOERR_DATA =>
@@ -222,7 +234,12 @@ impl Error {
                 index: index.to_owned(),
                 cause: Box::new(Self::Unavailable { index: index.to_owned(), why: error.to_string() }),
             },
-            Self::SearchPhase { .. } | Self::Sqlite(_) | Self::Io(_) | Self::Corrupt(_) => self,
+            Self::SearchPhase { .. }
+            | Self::Sqlite(_)
+            | Self::Io(_)
+            | Self::Corrupt(_)
+            | Self::Cancelled
+            | Self::TimedOut => self,
             cause => Self::SearchPhase { index: index.to_owned(), cause: Box::new(cause) },
         }
     }
@@ -236,7 +253,8 @@ impl Error {
             | Self::DocumentMissing { .. }
             | Self::SearchContextMissing { .. } => 404,
             Self::VersionConflict { .. } => 409,
-            Self::CircuitBreaking(_) | Self::Rejected(_) => 429,
+            Self::CircuitBreaking(_) | Self::Rejected(_) | Self::DataTooLarge(_) => 429,
+            Self::TimedOut => 408,
             Self::Sqlite(_) | Self::Io(_) | Self::Corrupt(_) => 500,
             Self::Unavailable { .. } | Self::Damaged(_) => 503,
             Self::SearchPhase { cause, .. } => cause.status(),
@@ -271,6 +289,9 @@ impl Error {
             Self::SearchContextMissing { .. } => "search_context_missing_exception",
             Self::SearchPhase { .. } => "search_phase_execution_exception",
             Self::Rejected(_) => "es_rejected_execution_exception",
+            Self::DataTooLarge(_) => "circuit_breaking_exception",
+            Self::Cancelled => "task_cancelled_exception",
+            Self::TimedOut => "timeout_exception",
             Self::Sqlite(_) | Self::Io(_) | Self::Corrupt(_) => "exception",
             Self::Unavailable { .. } | Self::Damaged(_) => "no_shard_available_action_exception",
         }
@@ -340,6 +361,11 @@ impl Error {
                 put("position", json!({ "offset": 0, "start": 0, "end": script.len() }));
                 put("caused_by", json!({ "type": "illegal_argument_exception", "reason": detail }));
             }
+            Self::DataTooLarge(error) => {
+                put("bytes_wanted", json!(error.wanted_bytes));
+                put("bytes_limit", json!(error.limit_bytes));
+                put("durability", json!("TRANSIENT"));
+            }
             Self::SearchPhase { index, cause } => {
                 put("phase", json!("query"));
                 put("grouped", json!(true));
@@ -376,7 +402,9 @@ impl Classify for Error {
             Self::XContentParse(_) => ErrorKind::XContentParse,
             Self::Parsing(_) | Self::JsonParse(_) | Self::Parse(_) => ErrorKind::Parse,
             Self::RequestValidation(_) => ErrorKind::RequestValidation,
-            Self::CircuitBreaking(_) | Self::Rejected(_) => ErrorKind::TooManyRequests,
+            Self::CircuitBreaking(_) | Self::Rejected(_) | Self::DataTooLarge(_) => {
+                ErrorKind::TooManyRequests
+            }
             Self::SearchPhase { cause, .. } => cause.kind(),
             Self::Sqlite(_) | Self::Io(_) | Self::Corrupt(_) => ErrorKind::Internal,
             Self::Unavailable { .. } | Self::Damaged(_) => ErrorKind::Unavailable,

@@ -6,6 +6,7 @@ pub mod catalog;
 pub mod cluster;
 pub mod document;
 pub mod error;
+pub mod guard;
 pub mod index;
 pub mod mapping;
 pub mod query;

@@ -5,6 +5,7 @@
 //! | [`id`] | ids that are valid because they exist |
 //! | [`time`] | [`TimestampMs`], [`TimeSpan`], [`Clock`] |
 //! | [`bytes`] | [`ByteSize`] |
+//! | [`breaker`] | budgets of bytes |
 //! | [`function`] | the detector functions and what each of them takes |
 //! | [`detector`] | detectors, custom rules |
 //! | [`job`] | job configuration: body, defaults, update |
@@ -20,6 +21,7 @@
 //! | [`unique_json`] | JSON whose objects name no key twice |
 //! | [`error`] | [`ErrorKind`] and [`Invalid`] |
 
+pub mod breaker;
 pub mod bytes;
 pub mod calendar;
 pub mod categorization;

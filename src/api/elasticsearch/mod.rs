@@ -8,6 +8,7 @@
 //! | [`indices`], [`aliases`], [`templates`] | indices and what belongs to them |
 //! | [`cluster`], [`features`], [`cat`] | what clients ask about the server |
 //! | [`passed`] | with a cluster: its own answer to all of that |
+//! | [`passable`] | which requests are passed on to it |
 
 mod aliases;
 mod bulk;
@@ -18,11 +19,15 @@ mod documents;
 mod features;
 mod indices;
 mod params;
+mod passable;
 mod passed;
 mod search;
 mod templates;
 
+use std::sync::Arc;
+
 use ::search::Search;
+use ::search::guard::Guard;
 use axum::Json;
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
@@ -73,6 +78,30 @@ async fn ask<T: Send + 'static>(
             Err(ApiError::internal())
         }
     }
+}
+
+/// Asks what may take long: on one of a bounded number of threads, within a time and a budget, and no longer than somebody waits for
+/// the answer.
+async fn ask_search<T: Send + 'static>(
+    app: &App,
+    work: impl FnOnce(&Search) -> ::search::Result<T> + Send + 'static,
+) -> Result<T, ApiError> {
+    /// Ends the search when the request is dropped, as it is when its client leaves.
+    struct UntilDropped(Arc<Guard>);
+    impl Drop for UntilDropped {
+        fn drop(&mut self) {
+            self.0.cancel();
+        }
+    }
+    let place = app.searches().place().await.map_err(ApiError::from)?;
+    let guard = Guard::new(app.config().search_timeout, Some(&app.breakers().request));
+    let _until_dropped = UntilDropped(Arc::clone(&guard));
+    ask(app, move |search| {
+        // Given back when the search has ended, and not when its client has left.
+        let _place = place;
+        guard.run(|| work(search))
+    })
+    .await
 }
 
 /// An answer whose status the store chose.

@@ -7,6 +7,7 @@ use futures::TryStreamExt;
 use store::{Forward, ForwardBody};
 use types::ErrorKind;
 
+use super::passable::{self, Objection};
 use crate::api::error::ApiError;
 use crate::api::route::asked;
 use crate::app::App;
@@ -72,6 +73,11 @@ pub(in crate::api) async fn forward(app: &App, request: Request) -> Result<Respo
         }
         _ => ForwardBody::Pieces(Box::pin(body.into_data_stream().map_err(std::io::Error::other))),
     };
+    let held = match &body {
+        ForwardBody::Whole(bytes) => Some(bytes.as_ref()),
+        ForwardBody::Pieces(_) => None,
+    };
+    passable::check(&parts.method, uri.path(), held, &app.config().store_gateway_allow).map_err(objected)?;
     let forward = Forward { method: parts.method, path_and_query, headers: parts.headers, body };
     let limit_bytes = app.config().body_limit_bytes;
     let answer = gateway.forward(forward).await.map_err(|error| refused(&error, limit_bytes))?;
@@ -80,6 +86,20 @@ pub(in crate::api) async fn forward(app: &App, request: Request) -> Result<Respo
     *response.headers_mut() = answer.headers;
     response.extensions_mut().insert(Passed);
     Ok(response)
+}
+
+fn objected(objection: Objection) -> ApiError {
+    match objection {
+        Objection::Path(part) => ApiError::argument(format!(
+            "the path has the part [{}], which would lead to another path in the cluster",
+            part.escape_debug()
+        )),
+        Objection::NotPassed(word) => ApiError::forbidden(format!(
+            "[{word}] is not of the document and search API and is not passed on to the cluster; ask the cluster itself, or put \
+             [{word}] into the setting [store_gateway_allow]",
+            word = word.escape_debug()
+        )),
+    }
 }
 
 fn refused(error: &store::Error, limit_bytes: usize) -> ApiError {

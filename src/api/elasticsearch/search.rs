@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 use types::TimeSpan;
 
 use super::params::{EXPAND, SOURCE, expand, expand_with};
-use super::{ask, with_status};
+use super::{ask, ask_search, with_status};
 use crate::api::error::ApiError;
 use crate::api::extract::{AnyJson, Params, RawBody, UrlPath};
 use crate::api::route::{Route, route};
@@ -86,6 +86,7 @@ fn search_params(params: &Params) -> Result<SearchParams, ApiError> {
         scroll_ms: params.span("scroll")?.map(TimeSpan::as_millis),
         typed_keys: params.flag("typed_keys", false)?,
         total_as_int: params.flag("rest_total_hits_as_int", false)?,
+        timeout_ms: params.span("timeout")?.and_then(|span| u64::try_from(span.as_millis()).ok()),
         all_or_nothing: !params.flag("allow_partial_search_results", true)?,
     })
 }
@@ -104,7 +105,7 @@ async fn search(
     AnyJson(body): AnyJson,
 ) -> Result<Json<Value>, ApiError> {
     let how = search_params(params)?;
-    Ok(Json(ask(app, move |search| search.search(&index, &how, &body)).await?))
+    Ok(Json(ask_search(app, move |search| search.search(&index, &how, &body)).await?))
 }
 
 /// `POST /_search`
@@ -129,7 +130,7 @@ async fn multi_search(
     RawBody(body): RawBody,
 ) -> Result<Json<Value>, ApiError> {
     let how = search_params(params)?;
-    Ok(Json(ask(app, move |search| search.multi_search(&index, &how, &body)).await?))
+    Ok(Json(ask_search(app, move |search| search.multi_search(&index, &how, &body)).await?))
 }
 
 /// `POST /_msearch`
@@ -158,7 +159,7 @@ async fn count(
     AnyJson(body): AnyJson,
 ) -> Result<Json<Value>, ApiError> {
     let how = search_params(params)?;
-    Ok(Json(ask(app, move |search| search.count(&index, &how, &body)).await?))
+    Ok(Json(ask_search(app, move |search| search.count(&index, &how, &body)).await?))
 }
 
 /// `POST /_count`
@@ -202,7 +203,7 @@ async fn scroll(
         .ok_or_else(|| ApiError::validation("scrollId is missing"))?
         .to_owned();
     let keep = keep_ms(either(&body, &params, "scroll"), "scroll")?;
-    Ok(Json(ask(&app, move |search| search.scroll(&id, keep)).await?))
+    Ok(Json(ask_search(&app, move |search| search.scroll(&id, keep)).await?))
 }
 
 /// `DELETE /_search/scroll`
@@ -310,7 +311,7 @@ async fn validate(
 ) -> Result<Json<Value>, ApiError> {
     let expand = expand_with(params, Expand::default())?;
     let explain = params.flag("explain", false)?;
-    let problem = ask(app, move |search| search.validate_query(&index, &body, expand)).await?;
+    let problem = ask_search(app, move |search| search.validate_query(&index, &body, expand)).await?;
     let mut answer =
         json!({ "_shards": { "total": 1, "successful": 1, "failed": 0 }, "valid": problem.is_none() });
     if let (true, Some(problem)) = (explain, problem) {

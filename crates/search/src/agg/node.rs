@@ -15,6 +15,10 @@ pub(super) const NOBODY: u32 = u32::MAX;
 
 /// More cells in one aggregator are refused, to keep memory bounded.
 pub(super) const MAX_CELLS: usize = 20_000_000;
+/// What a bucket takes beside its key while it is collected, roughly: its place in a map and in a list.
+const CELL_BYTES: usize = 64;
+/// What a bucket takes in an answer, roughly.
+const BUCKET_BYTES: usize = 500;
 
 /// What is looked at while collecting.
 #[derive(Debug)]
@@ -35,6 +39,8 @@ pub(super) struct Finish<'a> {
 impl Finish<'_> {
     /// Counts buckets of the answer against `search.max_buckets`.
     pub(super) fn count(&mut self, buckets: usize) -> Result<()> {
+        crate::guard::check()?;
+        crate::guard::hold(buckets.min(self.max_buckets + 1) * BUCKET_BYTES, "<buckets>")?;
         self.buckets = self.buckets.saturating_add(buckets);
         if self.buckets > self.max_buckets {
             return Err(Error::TooManyBuckets { max: self.max_buckets });
@@ -164,6 +170,7 @@ impl<K: Copy + Eq + std::hash::Hash> Cells<K> {
                     "[request] Data too large: an aggregation would hold more than [{MAX_CELLS}] buckets"
                 )));
             }
+            crate::guard::hold(CELL_BYTES + size_of::<K>(), "<aggregations>")?;
             self.cells.push((owner, key, 0));
         }
         self.last = number as usize;

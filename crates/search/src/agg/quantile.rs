@@ -43,6 +43,7 @@ impl QuantileAggregator {
 
 impl Aggregator for QuantileAggregator {
     fn collect(&mut self, input: &Rows<'_>, rows: &[u32], owners: &[u32]) -> Result<()> {
+        crate::guard::hold(rows.len() * size_of::<f64>(), "<percentiles>")?;
         let (lists, held) = (&mut self.owners, &mut self.held);
         self.source.numbers(input.batch, rows, |place, value| {
             slot(lists, owners[place]).push(value);

@@ -9,6 +9,7 @@ use super::auto_id;
 use super::file;
 use super::handle::Index;
 use crate::error::Result;
+use crate::guard;
 use crate::mapping::Mapping;
 
 /// So many connections are kept when nobody reads.
@@ -37,7 +38,8 @@ pub struct Stored {
 
 impl Reader {
     pub(super) fn new(index: Arc<Index>) -> Result<Self> {
-        let connection = index.connect()?;
+        let mut connection = index.connect()?;
+        guard::watch(&mut connection)?;
         connection.execute_batch("BEGIN")?;
         // The first read fixes the snapshot, and says which mapping belongs to it.
         let generation = file::number(&connection, "generation")?.unwrap_or(0);
@@ -96,8 +98,9 @@ impl Reader {
 
 impl Drop for Reader {
     fn drop(&mut self) {
-        let Some(connection) = self.connection.take() else { return };
-        if connection.execute_batch("ROLLBACK").is_ok() {
+        let Some(mut connection) = self.connection.take() else { return };
+        let free = guard::unwatch(&mut connection).is_ok();
+        if free && connection.execute_batch("ROLLBACK").is_ok() {
             let mut pool = self.index.readers.lock().unwrap_or_else(PoisonError::into_inner);
             if pool.len() < POOL {
                 pool.push(connection);

@@ -15,6 +15,8 @@ use crate::query::FieldKind;
 
 /// Once so many operations are gathered, the transaction is committed even if more wait.
 const GROUP_OPS: usize = 20_000;
+/// Fields with a column of their own; a table of SQLite has at most 2,000 columns in all.
+const COLUMNS_MAX: usize = 1990;
 
 /// What the writer is asked for.
 #[derive(Debug)]
@@ -261,6 +263,13 @@ fn merged(
     }
     let mut layout = old.layout.clone();
     let mut new = Mapping::compile(&old.index, body, layout.clone(), old.generation + 1, limit)?;
+    if new.layout.columns.len() > COLUMNS_MAX {
+        return Err(Error::illegal(format!(
+            "Limit of fields with values [{COLUMNS_MAX}] of an index of the embedded store has been exceeded while adding new fields \
+             [{}]",
+            new.layout.columns.len() - old.layout.columns.len()
+        )));
+    }
     file::store_mapping(connection, &old.layout, &new)?;
     // Datafeeds and most searches page by time: the first date field gets its index at once, others on demand.
     let is_date = |leaf: &&crate::mapping::Leaf| matches!(leaf.field.kind, FieldKind::Date { .. });

@@ -45,7 +45,10 @@ impl Resolver<'_> {
             Node::MatchNone => Ok(Predicate::None),
             Node::Ids(ids) => {
                 self.count_clause()?;
-                Ok(if ids.is_empty() { Predicate::None } else { Predicate::Ids(ids.clone()) })
+                let mut ids = ids.clone();
+                ids.sort_unstable();
+                ids.dedup();
+                Ok(if ids.is_empty() { Predicate::None } else { Predicate::Ids(ids) })
             }
             Node::Exists { field } => self.exists(field),
             Node::Term { field, value, case_insensitive } => {

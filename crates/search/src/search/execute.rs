@@ -48,6 +48,8 @@ pub struct Found {
     pub score: f64,
     /// Were documents left out because of `terminate_after`?
     pub terminated_early: bool,
+    /// Was the time over before all documents were looked at?
+    pub timed_out: bool,
     /// The object under `aggregations`.
     pub aggregations: Option<Map<String, Value>>,
 }
@@ -91,6 +93,7 @@ pub fn run(
         }
     }
     let after = after(request, &keys, &plans)?;
+    let mut timed_out = false;
     let mut found = Vec::new();
     for (target, view) in views.iter().enumerate() {
         let name = &view.reader.index().name;
@@ -104,7 +107,13 @@ pub fn run(
             collapse: collapse.as_ref(),
             score,
         };
-        found.extend(hits::best(&view.reader, &filters[target], &wanted)?);
+        match hits::best(&view.reader, &filters[target], &wanted) {
+            Err(Error::TimedOut) => {
+                timed_out = true;
+                break;
+            }
+            best => found.extend(best?),
+        }
     }
     if let Some(any) = plans.first() {
         let tied = |a: &Hit, b: &Hit| (a.target, a.seq).cmp(&(b.target, b.seq));
@@ -112,12 +121,37 @@ pub fn run(
     }
     hits::collapse(&mut found);
     found.truncate(limit);
-    let total = total(views, &filters, request.track_total)?;
+    let seen = found.len() as u64;
+    let total = in_time(&mut timed_out, || total(views, &filters, request.track_total))?;
+    let total = total.unwrap_or((request.track_total != TrackTotal::Off).then_some((seen, false)));
     let aggregations = match &request.aggregations {
-        Some(body) => Some(super::aggregate::run(views, request, body, now_ms, max_buckets)?),
+        Some(body) => {
+            in_time(&mut timed_out, || super::aggregate::run(views, request, body, now_ms, max_buckets))?
+        }
         None => None,
     };
-    Ok(Found { hits: found, total, plans, score, terminated_early, aggregations })
+    if timed_out {
+        // What was found in time is still to be shown.
+        crate::guard::allow(SHOWING);
+    }
+    Ok(Found { hits: found, total, plans, score, terminated_early, timed_out, aggregations })
+}
+
+/// How long the hits of a search whose time is over may take to be loaded.
+const SHOWING: std::time::Duration = std::time::Duration::from_secs(10);
+
+/// A part of a search; nothing when the time is over, before it or during it.
+fn in_time<T>(timed_out: &mut bool, part: impl FnOnce() -> Result<T>) -> Result<Option<T>> {
+    if *timed_out {
+        return Ok(None);
+    }
+    match part() {
+        Err(Error::TimedOut) => {
+            *timed_out = true;
+            Ok(None)
+        }
+        other => other.map(Some),
+    }
 }
 
 /// Leaves out the views to which the request does not fit, while there are others.
@@ -273,7 +307,7 @@ pub fn answer(
     inner.insert("hits".into(), Value::Array(hits));
     let mut answer = Map::new();
     answer.insert("took".into(), json!(took_ms));
-    answer.insert("timed_out".into(), json!(false));
+    answer.insert("timed_out".into(), json!(found.timed_out));
     if request.terminate_after.is_some() {
         answer.insert("terminated_early".into(), json!(found.terminated_early));
     }

@@ -48,6 +48,9 @@ pub fn hit_json(reader: &Reader, seq: i64, score: Value, shown: &Shown<'_>) -> R
     let stored = reader
         .fetch(seq)?
         .ok_or_else(|| Error::Corrupt(format!("document [{seq}] has vanished from a snapshot")))?;
+    crate::guard::check()?;
+    // A tree of values takes several times the text.
+    crate::guard::hold(stored.source.len() * 4 + 400, "<hits>")?;
     let mut hit = Map::new();
     hit.insert("_index".into(), json!(reader.index().name));
     hit.insert("_id".into(), json!(stored.id));

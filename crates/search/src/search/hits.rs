@@ -16,6 +16,10 @@ use crate::sql::{Filter, Reading};
 
 /// What `_shard_doc` adds for each index before.
 const INDEX_BASE: i64 = 1 << 42;
+/// What a hit takes with the values it is sorted by, roughly.
+const HIT_BYTES: usize = 160;
+/// Hits that are charged at a time.
+const HITS_STEP: usize = 1024;
 
 /// A document that may become a hit.
 #[derive(Clone, Debug)]
@@ -71,6 +75,7 @@ pub fn best(reader: &Reader, filter: &Filter, wanted: &Wanted<'_>) -> Result<Vec
             let mut hits = std::mem::take(&mut collector.hits);
             rows::for_each(reader, filter, reading, &mut |row| {
                 let hit = collector.hit(row, base)?;
+                crate::guard::hold(HIT_BYTES, "<hits>")?;
                 if hit.group.as_ref().is_none_or(|group| seen.insert(format!("{group:?}"))) {
                     hits.push(hit);
                 }
@@ -89,6 +94,11 @@ pub fn best(reader: &Reader, filter: &Filter, wanted: &Wanted<'_>) -> Result<Vec
     rows::for_each(reader, filter, reading, &mut |row| {
         let hit = collector.hit(row, base)?;
         if wanted.after.is_none_or(|after| compare(wanted.keys, &hit.keys, after).is_gt()) {
+            // Held for as long as the search runs, though worse hits give way: at most twice what is wanted.
+            if collector.hits.len() >= collector.most {
+                collector.most += HITS_STEP;
+                crate::guard::hold(HITS_STEP * HIT_BYTES, "<hits>")?;
+            }
             collector.offer(hit);
         }
         Ok(true)
@@ -113,6 +123,8 @@ struct Collector<'w> {
     needs_source: bool,
     needs_id: bool,
     hits: Vec<Hit>,
+    /// Hits for which there is room in the budget.
+    most: usize,
 }
 
 impl<'w> Collector<'w> {
@@ -128,7 +140,7 @@ impl<'w> Collector<'w> {
         let is_nested = wanted.keys.iter().any(|planned| !planned.nested.is_empty());
         needs_source |= is_nested;
         let needs_id = is_nested || wanted.keys.iter().any(|planned| planned.key.by == By::Id);
-        Self { reader, wanted, columns, needs_source, needs_id, hits: Vec::new() }
+        Self { reader, wanted, columns, needs_source, needs_id, hits: Vec::new(), most: 0 }
     }
 
     fn hit(&self, row: &Row<'_, '_>, base: i64) -> Result<Hit> {

@@ -44,6 +44,8 @@ pub struct SearchParams {
     pub typed_keys: bool,
     /// Is the total a plain number?
     pub total_as_int: bool,
+    /// `timeout`, in milliseconds.
+    pub timeout_ms: Option<u64>,
     /// Does the failure of one index fail the whole (`allow_partial_search_results=false`)?
     pub all_or_nothing: bool,
 }
@@ -57,6 +59,16 @@ pub enum TrackTotal {
     UpTo(u64),
     /// To the end.
     Exact,
+}
+
+/// `timeout` of a body: a time, or `-1` for no limit.
+fn timeout(value: &Value) -> Result<Option<u64>> {
+    let text = value.as_str().map_or_else(|| value.to_string(), str::to_owned);
+    if text == "-1" {
+        return Ok(None);
+    }
+    let ms = dates::interval::duration_ms(&text, "timeout")?;
+    Ok(u64::try_from(ms).ok())
 }
 
 /// A field to be given back, and how.
@@ -115,6 +127,8 @@ pub struct SearchRequest {
     pub typed_keys: bool,
     /// Is the total a plain number?
     pub total_as_int: bool,
+    /// After so many milliseconds the answer has what was found until then.
+    pub timeout_ms: Option<u64>,
 }
 
 impl SearchRequest {
@@ -161,6 +175,7 @@ impl SearchRequest {
             pit: None,
             typed_keys: params.typed_keys,
             total_as_int: params.total_as_int,
+            timeout_ms: params.timeout_ms,
         }
     }
 
@@ -230,7 +245,8 @@ impl SearchRequest {
             }
             // Groups under which a cluster counts searches: no answer shows them.
             "stats" => {}
-            "timeout" | "highlight" => {}
+            "timeout" => self.timeout_ms = timeout(value)?.or(self.timeout_ms),
+            "highlight" => {}
             other => {
                 let kind = match value {
                     Value::Object(_) => "START_OBJECT",

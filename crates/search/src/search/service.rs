@@ -11,6 +11,7 @@ use super::request::{SearchParams, SearchRequest, TrackTotal, url_query};
 use crate::catalog::{Expand, Target};
 use crate::cluster::Search;
 use crate::error::{Error, Result};
+use crate::guard;
 use crate::query::Query;
 
 /// What the line before a search of `_msearch` may say. Of one node and one copy of each index, all but the indices, how
@@ -59,6 +60,9 @@ impl Search {
     pub fn search(&self, expression: &str, params: &SearchParams, body: &Value) -> Result<Value> {
         let started = self.now_ms();
         let request = SearchRequest::parse(body, params)?;
+        if let Some(ms) = request.timeout_ms {
+            guard::limit_time(std::time::Duration::from_millis(ms));
+        }
         if let Some((id, keep)) = &request.pit {
             if !expression.is_empty() {
                 return Err(Error::RequestValidation("1: [indices] cannot be used with point in time. Do not specify any index with point in time.;".into()));

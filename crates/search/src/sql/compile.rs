@@ -59,6 +59,21 @@ pub fn compile(predicate: &Predicate, mapping: &Mapping, salt: u64) -> Condition
     Condition { sql, params: compiler.params, residual, wants_index: compiler.wants_index }
 }
 
+/// Ids in one statement; it may have 32,766 parameters in all.
+const IDS_MAX: usize = 10_000;
+
+/// Conditions joined so that no way through the parentheses is long: SQLite takes trees of a limited depth only.
+fn balanced(conditions: &[String], with: &str) -> String {
+    match conditions {
+        [] => "()".to_owned(),
+        [one] => format!("({one})"),
+        many => {
+            let (left, right) = many.split_at(many.len() / 2);
+            format!("({}{with}{})", balanced(left, with), balanced(right, with))
+        }
+    }
+}
+
 struct Compiler<'m> {
     mapping: &'m Mapping,
     salt: u64,
@@ -89,6 +104,8 @@ impl Compiler<'_> {
                     }
                 }
             }
+            // More parameters than a statement may have: each row is asked.
+            Predicate::Ids(ids) if ids.len() > IDS_MAX => ("1".into(), false),
             Predicate::Ids(ids) => (self.ids(ids), true),
             Predicate::Value { field, test } => self.value(field, test, top),
             Predicate::Nested { .. } | Predicate::Slice { .. } => ("1".into(), false),
@@ -105,7 +122,7 @@ impl Compiler<'_> {
                 sql
             })
             .collect();
-        (format!("({})", conditions.join(with)), exact)
+        (balanced(&conditions, with), exact)
     }
 
     fn param(&mut self, value: impl Into<SqlValue>) -> String {

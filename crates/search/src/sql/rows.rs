@@ -5,6 +5,7 @@ use serde_json::Value;
 
 use super::filter::{Filter, parse_source};
 use crate::error::Result;
+use crate::guard;
 use crate::index::Reader;
 use crate::query::Predicate;
 
@@ -34,6 +35,8 @@ pub struct Row<'r, 's> {
 
 /// What stands before the wanted columns.
 const FIXED: usize = 4;
+/// Rows between two looks at whether the request may go on.
+const ROWS_BETWEEN_LOOKS: usize = 32;
 
 impl Row<'_, '_> {
     /// The value of a wanted column.
@@ -86,7 +89,12 @@ pub fn for_each(
     sql.push_str(reading.order_by.unwrap_or("seq"));
     let mut statement = reader.connection().prepare_cached(&sql)?;
     let mut rows = statement.query(rusqlite::params_from_iter(params))?;
+    let mut looked_at = 0_usize;
     while let Some(row) = rows.next()? {
+        if looked_at.is_multiple_of(ROWS_BETWEEN_LOOKS) {
+            guard::check()?;
+        }
+        looked_at += 1;
         let seq: i64 = row.get(0)?;
         let mut source = None;
         if needs_source {

@@ -195,3 +195,80 @@ fn what_has_no_effect_is_refused() {
     let wrapped = json!({"query": {"wrapper": {"query": "eyJ0ZXJtIjp7Im4iOjF9fQ=="}}});
     assert_eq!(ids(&ask(&search, "a", &wrapped)), ["a/1"]);
 }
+
+#[test]
+fn a_search_ends_when_nobody_waits_when_its_time_is_over_and_when_it_holds_too_much() {
+    use std::time::Duration;
+
+    use search::guard::Guard;
+    use types::breaker::Breaker;
+    let documents: Vec<(String, Value)> = (0..3000)
+        .map(|n| {
+            (format!("{n}"), json!({"n": n, "k": format!("k{n}"), "t": "a b c d e f g h i j ".repeat(5)}))
+        })
+        .collect();
+    let documents: Vec<(&str, Value)> =
+        documents.iter().map(|(id, doc)| (id.as_str(), doc.clone())).collect();
+    let (_folder, search) = filled("a", &documents, &json!({}));
+    // The ways to place the words of this phrase are more than anybody can wait for.
+    let slow = json!({"query": {"match_phrase": {"t": {"query": "j i h g f e d c b a j i h g f e d c b x", "slop": 100}}}});
+    let asked = |guard: &std::sync::Arc<Guard>, body: &Value| {
+        guard.run(|| search.search("a", &SearchParams::default(), body))
+    };
+    let cancelled = Guard::new(None, None);
+    let other = std::sync::Arc::clone(&cancelled);
+    let waiter = std::thread::spawn(move || other.cancel());
+    assert_eq!(asked(&cancelled, &slow).unwrap_err().exception(), "task_cancelled_exception");
+    waiter.join().unwrap();
+    // A time of the request's own, and one that it has anyway: what was found until then is told.
+    let mut timed = slow.clone();
+    timed["timeout"] = json!("50ms");
+    for (guard, body) in
+        [(Guard::new(None, None), &timed), (Guard::new(Some(Duration::from_millis(50)), None), &slow)]
+    {
+        let answer = asked(&guard, body).unwrap();
+        assert_eq!(answer["timed_out"], true);
+    }
+    let breaker = Breaker::new("request", 200_000, None);
+    let many = json!({"size": 0, "aggs": {"k": {"terms": {"field": "k.keyword", "size": 3000}}}});
+    let refused = asked(&Guard::new(None, Some(&breaker)), &many).unwrap_err().to_body();
+    assert_eq!(
+        (&refused["status"], &refused["error"]["root_cause"][0]["type"]),
+        (&json!(429), &json!("circuit_breaking_exception"))
+    );
+    assert!(refused["error"]["root_cause"][0]["bytes_limit"].is_u64(), "{refused}");
+    assert_eq!((breaker.used_bytes(), breaker.tripped()), (0, 1));
+    assert_eq!(ask(&search, "a", &many)["aggregations"]["k"]["buckets"].as_array().unwrap().len(), 3000);
+}
+
+#[test]
+fn long_lists_and_deep_trees_are_no_errors_of_the_store() {
+    let (_folder, search) =
+        filled("a", &[("1", json!({"n": 1, "t": "word"})), ("2", json!({"n": 2}))], &json!({}));
+    let clauses: Vec<Value> =
+        (0..1000).map(|n| json!({"wildcard": {"t.keyword": format!("*{n}*")}})).collect();
+    for (query, expected) in [
+        (json!({"bool": {"should": clauses}}), 0),
+        (json!({"bool": {"must_not": clauses}}), 2),
+        (json!({"ids": {"values": (0..100_000).map(|n| n.to_string()).collect::<Vec<_>>()}}), 2),
+        (json!({"terms": {"n": (0..60_000).collect::<Vec<_>>()}}), 2),
+        (json!({"terms": {"_id": (0..60_000).map(|n| n.to_string()).collect::<Vec<_>>()}}), 2),
+        (json!({"fuzzy": {"t": {"value": "w".repeat(10_000), "fuzziness": 2}}}), 0),
+        (json!({"fuzzy": {"t": {"value": "wort", "fuzziness": 2}}}), 1),
+    ] {
+        let answer = ask(&search, "a", &json!({"query": query}));
+        let shown: String = query.to_string().chars().take(60).collect();
+        assert_eq!(answer["hits"]["total"]["value"], expected, "{shown}");
+    }
+    // A document with as many fields as an index may have, and one more.
+    let wide: serde_json::Map<String, Value> = (0..2000).map(|n| (format!("f{n}"), json!(n))).collect();
+    let settings = json!({"settings": {"index.mapping.total_fields.limit": 5000}});
+    search.create_index("wide", &settings).unwrap();
+    for count in [1999, 2000] {
+        let some: serde_json::Map<String, Value> = wide.clone().into_iter().take(count).collect();
+        let line = format!("{{\"index\":{{}}}}\n{}\n", Value::Object(some));
+        let answer = search.bulk(Some("wide"), line.as_bytes(), &BulkParams::default());
+        let status = answer.map_or_else(|error| error.status(), |answer| answer.items[0].status());
+        assert!(status < 500, "{count} fields: {status}");
+    }
+}

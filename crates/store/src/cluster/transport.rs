@@ -12,9 +12,13 @@ use serde_json::Value;
 use super::answer::failure;
 use super::hosts::{self, Turn};
 use crate::config::ClusterConfig;
+use reqwest::Url;
+
 use crate::{Error, Result};
 
 const ATTEMPTS_MAX: u32 = 5;
+/// Longer answers are not read: they are none to what the service asks.
+const ANSWER_BYTES_MAX: u64 = 512 << 20;
 const DELAY_FIRST_MS: u64 = 200;
 const DELAY_MAX_MS: u64 = 10_000;
 
@@ -92,13 +96,19 @@ pub(super) struct Ask<'a> {
 #[derive(Debug)]
 pub(super) struct Transport {
     clients: Vec<Elasticsearch>,
+    addresses: Vec<Url>,
     turn: Turn,
     seed: AtomicU64,
 }
 
 impl Transport {
     pub(super) fn new(config: &ClusterConfig) -> Result<Self> {
-        Ok(Self { clients: hosts::clients(config)?, turn: Turn::default(), seed: AtomicU64::new(0) })
+        Ok(Self {
+            clients: hosts::clients(config)?,
+            addresses: hosts::addresses(config)?,
+            turn: Turn::default(),
+            seed: AtomicU64::new(0),
+        })
     }
 
     /// Sends a request that may be carried out twice and reads its answer; a refusal is an error.
@@ -123,7 +133,7 @@ impl Transport {
         let (mut attempt, mut untried, mut repeated) = (1, hosts.saturating_sub(1), false);
         loop {
             let host = self.turn.current(hosts);
-            let (answered, outcome) = self.send_once(&self.clients[host], &ask, repeated).await;
+            let (answered, outcome) = self.send_once(host, &ask, repeated).await;
             if elsewhere(answered) {
                 self.turn.pass(host, hosts);
             }
@@ -145,12 +155,8 @@ impl Transport {
         }
     }
 
-    async fn send_once(
-        &self,
-        client: &Elasticsearch,
-        ask: &Ask<'_>,
-        repeated: bool,
-    ) -> (Answered, Result<Reply>) {
+    async fn send_once(&self, host: usize, ask: &Ask<'_>, repeated: bool) -> (Answered, Result<Reply>) {
+        let client = &self.clients[host];
         let mut headers = HeaderMap::new();
         headers.insert(CONTENT_TYPE, HeaderValue::from_static(ask.content_type));
         let sent = client.send(ask.method, ask.path, headers, Some(ask.query), ask.body.clone(), None).await;
@@ -161,12 +167,29 @@ impl Transport {
                 return (answered, Err(Error::Unavailable(causes(&error))));
             }
         };
+        // The client follows redirections by itself. An answer of somebody else is none of the cluster's.
+        if response.url().origin() != self.addresses[host].origin() {
+            let why = format!(
+                "[{}] redirects to [{}], which is not followed; give the address of the cluster itself",
+                self.addresses[host].origin().ascii_serialization(),
+                response.url().origin().ascii_serialization()
+            );
+            return (Answered::Status(400), Err(Error::Config(why)));
+        }
         let status = response.status_code().as_u16();
-        match response.bytes().await {
-            Err(error) => (Answered::Broken, Err(Error::Unavailable(causes(&error)))),
+        match whole(response).await {
+            Err(error) => (Answered::Broken, Err(error)),
             Ok(body) => (Answered::Status(status), Ok(Reply { status, body, repeated })),
         }
     }
+}
+
+/// The body of an answer, which must be one that fits into memory.
+async fn whole(response: elasticsearch::http::response::Response) -> Result<Bytes> {
+    if response.content_length().is_some_and(|bytes| bytes > ANSWER_BYTES_MAX) {
+        return Err(Error::Answer(format!("it has more than {ANSWER_BYTES_MAX} bytes")));
+    }
+    response.bytes().await.map_err(|error| Error::Unavailable(causes(&error)))
 }
 
 fn never_sent(error: &elasticsearch::Error) -> bool {
