@@ -22,6 +22,8 @@ use crate::app::App;
 
 /// What an index expression of an embedded datafeed means.
 pub(super) const INDICES: &str = "allow_no_indices expand_wildcards ignore_throttled ignore_unavailable";
+/// What pushed data take at most for each byte of the body, until they are analysed.
+const DATA_HELD_PER_BYTE: u64 = 8;
 const TASK: &str = "wait_for_completion delete_user_annotations timeout";
 const FLUSH: [&str; 5] = ["calc_interim", "start", "end", "advance_time", "skip_time"];
 
@@ -292,6 +294,10 @@ async fn post_data(
     let text = std::str::from_utf8(&body).map_err(|error| {
         ApiError::x_content(format!("the body is not UTF-8 after [{}] bytes", error.valid_up_to()))
     })?;
+    // The body, its records as columns, and the entry of the log.
+    let bytes = (text.len() as u64).saturating_mul(DATA_HELD_PER_BYTE);
+    let _charge =
+        app.breakers().in_flight.charge(bytes, "<data of a job>").map_err(::search::Error::DataTooLarge)?;
     let counts = app.jobs().post_data_anew(&job_id, text, reset).await?;
     Ok((StatusCode::ACCEPTED, shown(counts)?).into_response())
 }

@@ -21,6 +21,7 @@ use tower_http::limit::RequestBodyLimitLayer;
 use tower_http::trace::TraceLayer;
 
 use super::browsers;
+use super::draining;
 use super::elasticsearch::Passed;
 use super::error::ApiError;
 use super::extract::Params;
@@ -41,6 +42,7 @@ pub(super) struct AskedUri(pub(super) Uri);
 pub(super) fn with_manners(routes: Router, app: &App) -> Router {
     let config = app.config();
     let inner = ServiceBuilder::new()
+        .layer(from_fn_with_state(app.clone(), draining::drain))
         .layer(from_fn_with_state(app.clone(), introduce))
         .layer(from_fn_with_state(app.clone(), browsers::guard))
         .layer(HandleErrorLayer::new(refuse))

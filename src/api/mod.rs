@@ -23,6 +23,7 @@ mod cat_ml;
 mod cat_table;
 mod datafeeds;
 mod deprecation;
+mod draining;
 mod elasticsearch;
 mod error;
 mod extract;

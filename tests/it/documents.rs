@@ -254,3 +254,24 @@ async fn documents_of_a_disabled_mapping_are_kept_and_not_looked_at() {
     assert_eq!(server.get("/blobs/_source/2").await.json(), json!({"a": {"b": 1}}));
     assert_eq!(server.get("/blobs/_mapping").await.json()["blobs"]["mappings"], json!({"enabled": false}));
 }
+
+#[tokio::test]
+async fn long_bulks_are_answered_whole_and_charged_to_a_budget() {
+    let server = Server::start().await;
+    let lines =
+        "{\"index\":{\"_index\":\"long\"}}\n{\"n\":1}\n{\"delete\":{\"_index\":\"long\",\"_id\":\"x\"}}\n"
+            .repeat(12_000);
+    let answer = server.call("POST", "/_bulk?refresh=true", &lines).await.json();
+    let items = answer["items"].as_array().unwrap();
+    assert_eq!((items.len(), &answer["errors"]), (24_000, &json!(false)));
+    assert_eq!(
+        (&items[0]["index"]["status"], &items[23_999]["delete"]["status"]),
+        (&json!(201), &json!(404))
+    );
+    assert_eq!(server.get("/long/_count").await.json()["count"], 12_000);
+    let short = server
+        .call("POST", "/_bulk?filter_path=errors,items.*.status", &lines[..lines.len() / 12_000])
+        .await
+        .json();
+    assert_eq!(short["items"][0]["index"], json!({"status": 201}));
+}

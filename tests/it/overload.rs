@@ -164,3 +164,45 @@ async fn what_is_no_http_is_refused_and_the_server_goes_on() {
     }
     assert!(ask(&server, &get("/")).await.starts_with("HTTP/1.1 200 "));
 }
+
+/// Reads one answer and leaves the connection open: its head, and the body that it announces.
+async fn one_answer(stream: &mut TcpStream) -> String {
+    let mut answer = Vec::new();
+    let mut piece = [0; 4096];
+    loop {
+        let text = String::from_utf8_lossy(&answer).into_owned();
+        if let Some((head, body)) = text.split_once("\r\n\r\n") {
+            let announced = head.lines().find_map(|line| line.strip_prefix("content-length: "));
+            if body.len() >= announced.map_or(0, |length| length.parse().unwrap()) {
+                return text;
+            }
+        }
+        let read = stream.read(&mut piece).await.unwrap();
+        assert!(read > 0, "the connection ended in the middle of {text:?}");
+        answer.extend_from_slice(&piece[..read]);
+    }
+}
+
+#[tokio::test]
+async fn an_answer_before_the_body_is_read_leaves_the_connection_as_it_is() {
+    let server = Listening::start().await;
+    let mut stream = connect(&server).await;
+    for (path, length) in [
+        ("/_search?nonsense=1", 300_000),
+        ("/nowhere/x/y/z", 100_000),
+        ("/_ml/anomaly_detectors/nobody/_data", 300_000),
+    ]
+    .into_iter()
+    .cycle()
+    .take(30)
+    {
+        let head = format!(
+            "POST {path} HTTP/1.1\r\nhost: localhost\r\ncontent-type: application/json\r\ncontent-length: {length}\r\n\r\n"
+        );
+        stream.write_all(head.as_bytes()).await.unwrap();
+        stream.write_all(&vec![b' '; length]).await.unwrap();
+        let answer = one_answer(&mut stream).await;
+        assert!(answer.starts_with("HTTP/1.1 4"), "{path}: {answer}");
+        assert!(!answer.to_ascii_lowercase().contains("connection: close"), "{path}: {answer}");
+    }
+}

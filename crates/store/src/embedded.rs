@@ -122,14 +122,15 @@ fn lines(ops: &[BulkOp]) -> Vec<u8> {
 fn outcome(item: search::BulkItem) -> Outcome {
     let status = item.status();
     match item.result {
-        Ok(answer) => Outcome {
-            id: answer.written.id.to_string(),
+        Ok(written) => Outcome {
+            id: written.id,
             status,
-            version: Some(Version { seq_no: unsigned(answer.written.seq), primary_term: 1 }),
+            version: Some(Version { seq_no: unsigned(written.seq), primary_term: 1 }),
             error: None,
         },
         Err(error) => {
-            Outcome { id: item.id.unwrap_or_default(), status, version: None, error: Some(error.into()) }
+            let id = item.id.map(String::from).unwrap_or_default();
+            Outcome { id, status, version: None, error: Some((*error).into()) }
         }
     }
 }

@@ -1,9 +1,10 @@
 //! `_bulk`: many writes in one request.
 
 use ::search::document::BulkParams;
-use axum::Json;
+use axum::body::Body;
 use axum::extract::State;
-use serde_json::Value;
+use axum::http::header::CONTENT_TYPE;
+use axum::response::{IntoResponse, Response};
 
 use super::ask;
 use super::params::{self, SOURCE, WAIT};
@@ -12,6 +13,8 @@ use crate::api::extract::{Params, RawBody, UrlPath};
 use crate::api::route::{Route, route};
 use crate::app::App;
 
+/// What a bulk request holds at most for each byte of its body, while it is carried out and answered.
+const BYTES_HELD_PER_BYTE: u64 = 4;
 const BULK: &str = "refresh routing pipeline require_alias list_executed_pipelines";
 
 pub(super) fn routes() -> Vec<Route> {
@@ -22,7 +25,7 @@ pub(super) fn routes() -> Vec<Route> {
 }
 
 /// `POST /_bulk`
-async fn bulk(State(app): State<App>, params: Params, body: RawBody) -> Result<Json<Value>, ApiError> {
+async fn bulk(State(app): State<App>, params: Params, body: RawBody) -> Result<Response, ApiError> {
     write(&app, None, &params, body).await
 }
 
@@ -32,7 +35,7 @@ async fn bulk_to(
     UrlPath(index): UrlPath<String>,
     params: Params,
     body: RawBody,
-) -> Result<Json<Value>, ApiError> {
+) -> Result<Response, ApiError> {
     write(&app, Some(index), &params, body).await
 }
 
@@ -41,13 +44,22 @@ async fn write(
     index: Option<String>,
     params: &Params,
     RawBody(body): RawBody,
-) -> Result<Json<Value>, ApiError> {
+) -> Result<Response, ApiError> {
     params::refuse_pipeline(params)?;
     params::refresh(params)?;
     if body.is_empty() {
         return Err(ApiError::new(types::ErrorKind::Parse, "request body is required"));
     }
     let how = BulkParams { require_alias: params.flag("require_alias", false)? };
-    let answer = ask(app, move |search| Ok(search.bulk(index.as_deref(), &body, &how)?.to_json())).await?;
-    Ok(Json(answer))
+    // The body, what is about to be committed, and the items of the answer.
+    let bytes = (body.len() as u64).saturating_mul(BYTES_HELD_PER_BYTE);
+    let charge = app.breakers().in_flight.charge(bytes, "<bulk>").map_err(::search::Error::DataTooLarge)?;
+    let answer = ask(app, move |search| search.bulk(index.as_deref(), &body, &how)).await?;
+    let pieces = answer.into_pieces().map(move |piece| {
+        // Given back when the answer is sent.
+        let _ = &charge;
+        Ok::<_, std::convert::Infallible>(piece)
+    });
+    let body = Body::from_stream(futures::stream::iter(pieces));
+    Ok(([(CONTENT_TYPE, "application/json")], body).into_response())
 }

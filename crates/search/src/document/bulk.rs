@@ -1,4 +1,5 @@
-//! Bulk requests: all operations of a request that go to the same index are committed together.
+//! Bulk requests. Operations that go to the same index are committed together, a bounded number at a time, so that a long request
+//! takes little more memory than its body: what remains of an operation that was carried out is a small [`BulkItem`].
 
 use std::sync::Arc;
 
@@ -9,7 +10,7 @@ use super::bulk_line::{self, Action, Target};
 use super::write::{WriteAnswer, WriteParams, check_id, columns, kept_source, parse_document};
 use crate::cluster::Search;
 use crate::error::{Error, Result};
-use crate::index::{Index, WriteOp};
+use crate::index::{Index, WriteOp, Written};
 use crate::mapping::Mapping;
 
 /// How a bulk request is carried out.
@@ -26,17 +27,17 @@ pub struct BulkItem {
     pub action: Action,
     /// The index, as the line or the request names it.
     pub index: Arc<str>,
-    /// The document's id, if the line gave one.
-    pub id: Option<String>,
+    /// The document's id, if the line gave one and nothing was done; otherwise it stands in the result.
+    pub id: Option<Box<str>>,
     /// What was done, or why not.
-    pub result: Result<WriteAnswer>,
+    pub result: Result<Written, Box<Error>>,
 }
 
 impl BulkItem {
     /// The HTTP status that goes with it.
     pub fn status(&self) -> u16 {
         match &self.result {
-            Ok(answer) => answer.status(),
+            Ok(written) => written.outcome.status(),
             Err(error) => error.status(),
         }
     }
@@ -44,7 +45,7 @@ impl BulkItem {
     /// The item as the answer shows it.
     pub fn to_json(&self) -> Value {
         let mut body = match &self.result {
-            Ok(answer) => answer.to_json(),
+            Ok(written) => written.to_json(&self.index),
             Err(error) => json!({ "_index": &*self.index, "_id": self.id, "error": error.cause_json() }),
         };
         body["status"] = json!(self.status());
@@ -67,6 +68,32 @@ impl BulkAnswer {
         self.items.iter().any(|item| item.result.is_err())
     }
 
+    /// The body of the answer as text, in pieces that are made when they are asked for: whole, it would take more memory than the
+    /// request.
+    pub fn into_pieces(self) -> impl Iterator<Item = String> {
+        let mut head =
+            Some(format!("{{\"errors\":{},\"took\":{},\"items\":[", self.has_errors(), self.took_ms));
+        let mut items = self.items.into_iter().peekable();
+        std::iter::from_fn(move || {
+            let mut piece = head.take();
+            if piece.is_none() {
+                items.peek()?;
+            }
+            let text = piece.get_or_insert_default();
+            while text.len() < PIECE_BYTES {
+                let Some(item) = items.next() else { break };
+                text.push_str(&item.to_json().to_string());
+                if items.peek().is_some() {
+                    text.push(',');
+                }
+            }
+            if items.peek().is_none() {
+                text.push_str("]}");
+            }
+            piece
+        })
+    }
+
     /// The body of the answer.
     pub fn to_json(&self) -> Value {
         let items: Vec<Value> = self.items.iter().map(BulkItem::to_json).collect();
@@ -82,8 +109,15 @@ impl Search {
     /// its item.
     pub fn bulk(&self, default_index: Option<&str>, body: &[u8], params: &BulkParams) -> Result<BulkAnswer> {
         let started = self.now_ms();
-        check_lines(default_index, body)?;
-        let mut bulk = Bulk { search: self, groups: Vec::new(), by_name: AHashMap::new(), items: Vec::new() };
+        let operations = check_lines(default_index, body)?;
+        let mut bulk = Bulk {
+            search: self,
+            groups: Vec::new(),
+            by_name: AHashMap::new(),
+            items: Vec::with_capacity(operations),
+            waiting: 0,
+            waiting_bytes: 0,
+        };
         let mut lines = bulk_line::lines(body)?.enumerate().filter(|(_, line)| !line.trim_ascii().is_empty());
         while let Some((number, line)) = lines.next() {
             let (action, target) = bulk_line::parse(line, number + 1)?;
@@ -100,8 +134,8 @@ impl Search {
     }
 }
 
-/// A malformed line must be found before anything is written.
-fn check_lines(default_index: Option<&str>, body: &[u8]) -> Result<()> {
+/// A malformed line must be found before anything is written. Says how many operations there are.
+fn check_lines(default_index: Option<&str>, body: &[u8]) -> Result<usize> {
     let mut lines = bulk_line::lines(body)?.enumerate().filter(|(_, line)| !line.trim_ascii().is_empty());
     let mut operations = 0;
     while let Some((number, line)) = lines.next() {
@@ -123,14 +157,23 @@ fn check_lines(default_index: Option<&str>, body: &[u8]) -> Result<()> {
     if operations == 0 {
         return Err(Error::RequestValidation("1: no requests added;".into()));
     }
-    Ok(())
+    Ok(operations)
 }
+
+/// Operations that wait to be committed; more are committed at once.
+const WAITING_MAX: usize = 5_000;
+/// Bytes of documents that wait to be committed.
+const WAITING_BYTES_MAX: usize = 4 << 20;
+/// Bytes of an answer that are made at a time.
+const PIECE_BYTES: usize = 64 << 10;
 
 struct Bulk<'s> {
     search: &'s Search,
     groups: Vec<Group>,
     by_name: AHashMap<String, usize>,
     items: Vec<Option<BulkItem>>,
+    waiting: usize,
+    waiting_bytes: usize,
 }
 
 /// The operations that go to one index.
@@ -167,13 +210,29 @@ impl Bulk<'_> {
             self.write(action, target, name, id.clone(), payload, require_alias)
         };
         let result = match done {
-            Ok(None) => return Ok(()),
-            Ok(Some(answer)) => Ok(answer),
+            Ok(None) => {
+                self.waiting += 1;
+                self.waiting_bytes += payload.len();
+                if self.waiting >= WAITING_MAX || self.waiting_bytes >= WAITING_BYTES_MAX {
+                    self.flush()?;
+                }
+                return Ok(());
+            }
+            Ok(Some(answer)) => Ok(answer.written),
             Err(error) if error.is_of_machine() && !error.is_of_one_file() => return Err(error),
-            Err(error) => Err(error),
+            Err(error) => Err(Box::new(error)),
         };
-        self.items.push(Some(BulkItem { action, index: name.into(), id, result }));
+        let id = id.filter(|_| result.is_err()).map(String::into_boxed_str);
+        self.items.push(Some(BulkItem { action, index: self.shared_name(name), id, result }));
         Ok(())
+    }
+
+    /// The name, shared with the items before where it is the same.
+    fn shared_name(&self, name: &str) -> Arc<str> {
+        let known = self.by_name.get(name).map(|number| &self.groups[*number].name);
+        let last = self.items.last().and_then(|item| item.as_ref()).map(|item| &item.index);
+        let same = known.into_iter().chain(last).find(|known| &***known == name);
+        same.map_or_else(|| name.into(), Arc::clone)
     }
 
     fn group(&mut self, name: &str, require_alias: bool, delete: bool) -> Result<&mut Group> {
@@ -265,6 +324,7 @@ impl Bulk<'_> {
     }
 
     fn flush(&mut self) -> Result<()> {
+        (self.waiting, self.waiting_bytes) = (0, 0);
         for group in &mut self.groups {
             group.touched.clear();
             let places = std::mem::take(&mut group.places);
@@ -287,7 +347,7 @@ impl Bulk<'_> {
                     Err(Error::VersionConflict { id, .. }) => Some(id.clone()),
                     Err(_) => None,
                 };
-                let result = result.map(|written| WriteAnswer { index: Arc::clone(&group.name), written });
+                let (id, result) = (id.map(String::into_boxed_str), result.map_err(Box::new));
                 self.items[place] = Some(BulkItem { action, index: Arc::clone(&group.name), id, result });
             }
         }

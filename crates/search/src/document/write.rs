@@ -67,21 +67,34 @@ pub struct WriteAnswer {
 impl WriteAnswer {
     /// The HTTP status that goes with it.
     pub fn status(&self) -> u16 {
-        match self.written.outcome {
-            Outcome::Created => 201,
-            Outcome::NotFound => 404,
-            Outcome::Updated | Outcome::Deleted | Outcome::Noop => 200,
-        }
+        self.written.outcome.status()
     }
 
     /// The body of the answer.
     pub fn to_json(&self) -> Value {
-        let (total, successful) = if self.written.outcome == Outcome::Noop { (0, 0) } else { (2, 1) };
+        self.written.to_json(&self.index)
+    }
+}
+
+impl Outcome {
+    /// The HTTP status that goes with it.
+    pub fn status(self) -> u16 {
+        match self {
+            Self::Created => 201,
+            Self::NotFound => 404,
+            Self::Updated | Self::Deleted | Self::Noop => 200,
+        }
+    }
+}
+
+impl Written {
+    /// What a write to `index` has done, as answers show it.
+    pub fn to_json(&self, index: &str) -> Value {
+        let (total, successful) = if self.outcome == Outcome::Noop { (0, 0) } else { (2, 1) };
         json!({
-            "_index": &*self.index, "_id": self.written.id, "_version": self.written.version,
-            "result": self.written.outcome.name(),
+            "_index": index, "_id": self.id, "_version": self.version, "result": self.outcome.name(),
             "_shards": { "total": total, "successful": successful, "failed": 0 },
-            "_seq_no": self.written.seq, "_primary_term": 1
+            "_seq_no": self.seq, "_primary_term": 1
         })
     }
 }
