@@ -146,7 +146,11 @@ async fn open_search(config: &Config, clock: &Arc<dyn Clock>) -> Result<Option<S
     let folder = config.data.clone();
     let clock = Arc::clone(clock);
     let opened = tokio::task::spawn_blocking(move || {
-        Search::open(&folder, Arc::new(move || clock.now().0), ::search::Options::default())
+        let options = ::search::Options {
+            open_indices: crate::machine::open_indices(),
+            ..::search::Options::default()
+        };
+        Search::open(&folder, Arc::new(move || clock.now().0), options)
     });
     let failed = |reason: String| StartError::Store { path: config.data.display().to_string(), reason };
     opened.await.map_err(|e| failed(e.to_string()))?.map(Some).map_err(|e| failed(e.to_string()))

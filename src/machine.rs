@@ -40,3 +40,18 @@ fn group_limit_bytes() -> Option<u64> {
 pub(crate) fn processors() -> usize {
     std::thread::available_parallelism().map_or(1, std::num::NonZeroUsize::get)
 }
+
+/// Files that one open index may have: its own, its log and their shared memory, for one writer and four readers.
+const FILES_OF_INDEX: u64 = 16;
+/// Files that are left for connections and all else.
+const OTHER_FILES: u64 = 256;
+/// More open indices help nobody: each has a thread.
+const OPEN_INDICES_MAX: u64 = 256;
+
+/// Raises the limit of open files as far as the system allows, and says how many indices may be open at a time.
+pub(crate) fn open_indices() -> usize {
+    // A system that does not say how many files there may be has no such limit.
+    let files = rlimit::increase_nofile_limit(u64::MAX).unwrap_or(u64::MAX);
+    let most = (files.saturating_sub(OTHER_FILES) / FILES_OF_INDEX).clamp(8, OPEN_INDICES_MAX);
+    usize::try_from(most).unwrap_or(usize::MAX)
+}

@@ -8,7 +8,7 @@ use axum::Router;
 use axum::body::Body;
 use axum::error_handling::HandleErrorLayer;
 use axum::extract::{Request, State};
-use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, Uri, header};
+use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, Uri, header};
 use axum::middleware::{Next, from_fn, from_fn_with_state};
 use axum::response::{IntoResponse, Response};
 use serde_json::Value;
@@ -175,11 +175,14 @@ async fn shape(request: Request, next: Next) -> Response {
     } else {
         Media::wanted(&params, request.headers())
     };
+    let is_head = request.method() == Method::HEAD;
     let response = next.run(request).await;
     let trace = trace && response.status().as_u16() >= 400;
     // The cluster has shaped its answer itself; it may be too long to be held here.
     let is_shaped = response.extensions().get::<Passed>().is_some();
+    // An answer without a body has no form.
     if is_shaped
+        || is_head
         || (filter.is_none() && !pretty && !human && !trace && media == Media::Json)
         || !has_media_type(response.headers(), "application/json")
     {

@@ -206,3 +206,38 @@ async fn an_answer_before_the_body_is_read_leaves_the_connection_as_it_is() {
         assert!(!answer.to_ascii_lowercase().contains("connection: close"), "{path}: {answer}");
     }
 }
+
+#[tokio::test]
+async fn an_answer_without_a_body_takes_every_form() {
+    let server = Server::start().await;
+    server.call("PUT", "/src/_doc/1?refresh=true", r#"{"n":1}"#).await;
+    for path in [
+        "/?pretty",
+        "/src?filter_path=*",
+        "/src?pretty",
+        "/src/_doc/1?filter_path=a",
+        "/src?format=yaml",
+        "/_ml/anomaly_detectors?human",
+        "/src?error_trace=true",
+        "/nowhere?pretty",
+    ] {
+        let status = server.call("HEAD", path, "").await.status;
+        assert!(status.as_u16() < 500, "{path}: {status}");
+    }
+}
+
+#[tokio::test]
+async fn scrolls_are_bounded_and_all_of_them_can_be_ended() {
+    let server = Server::start().await;
+    server.call("PUT", "/src/_doc/1?refresh=true", r#"{"n":1}"#).await;
+    for _ in 0..500 {
+        assert_eq!(server.call("POST", "/src/_search?scroll=1m", "").await.status, 200);
+    }
+    let refused = server.call("POST", "/src/_search?scroll=1m", "").await;
+    assert_eq!(refused.status, 429, "{}", refused.text);
+    let long = server.call("POST", "/src/_search?scroll=25h", "").await;
+    assert!(long.status.as_u16() == 400 && long.text.contains("search.max_keep_alive"), "{}", long.text);
+    assert_eq!(server.call("DELETE", "/_search/scroll/_all", "").await.json()["num_freed"], 500);
+    assert_eq!(server.call("DELETE", "/_search/scroll/_all", "").await.status, 200);
+    assert_eq!(server.call("POST", "/src/_search?scroll=1m", "").await.status, 200);
+}

@@ -42,6 +42,13 @@ pub(super) fn routes() -> Vec<Route> {
         ),
         route("DELETE", "/_search/scroll", "End scrolls", &["scroll_id"], clear_scroll),
         route(
+            "DELETE",
+            "/_search/scroll/{scroll_id}",
+            "End these scrolls, or `_all`",
+            &[],
+            clear_named_scroll,
+        ),
+        route(
             "POST",
             "/{index}/_pit",
             "Open a point in time",
@@ -219,6 +226,19 @@ async fn clear_scroll(
     };
     let freed = ask(&app, move |search| search.clear_scroll(&ids)).await?;
     let status = if freed > 0 { 200 } else { 404 };
+    Ok(with_status(status, json!({ "succeeded": true, "num_freed": freed })))
+}
+
+/// `DELETE /_search/scroll/{scroll_id}`
+async fn clear_named_scroll(
+    State(app): State<App>,
+    UrlPath(ids): UrlPath<String>,
+) -> Result<Response, ApiError> {
+    let ids: Vec<String> = ids.split(',').map(str::to_owned).collect();
+    // That there are none is as it was wished.
+    let all = ids.iter().any(|id| id == "_all");
+    let freed = ask(&app, move |search| search.clear_scroll(&ids)).await?;
+    let status = if freed > 0 || all { 200 } else { 404 };
     Ok(with_status(status, json!({ "succeeded": true, "num_freed": freed })))
 }
 

@@ -237,6 +237,7 @@ static DOCUMENTS: &[Operation] = &[
     op("DELETE", "/_pit", Json("Object"), Json("Object")),
     op("GET POST", "/_search/scroll", OptionalJson("Object"), Json("SearchAnswer")),
     with(&[200, 404], op("DELETE", "/_search/scroll", OptionalJson("Object"), Json("Object"))),
+    with(&[200, 404], op("DELETE", "/_search/scroll/{scroll_id}", Nothing, Json("Object"))),
     op("POST", "/_aliases", Json("AliasActions"), Json("Acknowledged")),
     op("POST PUT", "/{index}/_alias/{name}", OptionalJson("Object"), Json("Acknowledged")),
     op("POST PUT", "/{index}/_aliases/{name}", OptionalJson("Object"), Json("Acknowledged")),

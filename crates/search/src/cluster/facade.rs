@@ -4,8 +4,7 @@ use std::hash::{BuildHasher, Hasher, RandomState};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
-use ahash::AHashMap;
-
+use super::open_indices::OpenIndices;
 use super::ownership::Ownership;
 use crate::catalog::{Catalog, Expand, IndexMeta, State, Target};
 use crate::error::{Error, Result};
@@ -24,11 +23,13 @@ pub struct Options {
     pub auto_create_index: bool,
     /// The most buckets of an answer (`search.max_buckets`).
     pub max_buckets: usize,
+    /// Indices that are kept open, each with a thread and up to fifteen files; the others are opened when they are used.
+    pub open_indices: usize,
 }
 
 impl Default for Options {
     fn default() -> Self {
-        Self { durable: true, auto_create_index: true, max_buckets: 65_536 }
+        Self { durable: true, auto_create_index: true, max_buckets: 65_536, open_indices: 64 }
     }
 }
 
@@ -44,7 +45,7 @@ pub(crate) struct Inner {
     pub(crate) options: Options,
     pub(crate) catalog: Catalog,
     pub(crate) contexts: Mutex<Contexts>,
-    open: Mutex<AHashMap<String, Arc<Index>>>,
+    open: Mutex<OpenIndices>,
     /// What was found at the start and is left as it is.
     left_alone: Vec<String>,
     /// Held as long as the store is open.
@@ -74,7 +75,7 @@ impl Search {
             options,
             catalog,
             contexts: Mutex::new(Contexts::default()),
-            open: Mutex::new(AHashMap::new()),
+            open: Mutex::new(OpenIndices::new(options.open_indices)),
             left_alone,
             owned,
         };
@@ -158,7 +159,7 @@ impl Search {
     pub(crate) fn index_of(&self, meta: &IndexMeta) -> Result<Arc<Index>> {
         let mut open = self.inner.open.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(index) = open.get(&meta.uuid) {
-            return Ok(Arc::clone(index));
+            return Ok(index);
         }
         // An entry that was read before the index was deleted must not bring its file back.
         if self.state().indices.get(&meta.name).is_none_or(|known| known.uuid != meta.uuid) {
@@ -181,7 +182,7 @@ impl Search {
         if !index.has_identity {
             self.keep_identity(&index, meta);
         }
-        open.insert(meta.uuid.clone(), Arc::clone(&index));
+        open.insert(&meta.uuid, Arc::clone(&index));
         Ok(index)
     }
 

@@ -8,6 +8,7 @@
 //! | `templates` | templates, and things that are stored and given back |
 //! | `overview` | health, `_cat`, stats, resolve |
 //! | `field_caps` | which fields there are |
+//! | `open_indices` | which of the indices are open |
 //! | `ownership` | the lock on the data folder |
 //! | `dangling` | files that the catalog does not know |
 //! | [`verify`] | a data folder looked at from its first page to its last |
@@ -17,6 +18,7 @@ mod dangling;
 pub mod facade;
 mod field_caps;
 mod indices;
+mod open_indices;
 mod overview;
 mod ownership;
 mod templates;

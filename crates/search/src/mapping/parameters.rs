@@ -292,7 +292,7 @@ fn effective(path: &str, key: &str, value: &Value, params: &Map<String, Value>) 
             "names in dates are English"
         }
         "search_analyzer" | "search_quote_analyzer"
-            if params.get("analyzer").map_or("standard".to_owned(), plain) != text =>
+            if params.get("analyzer").map_or_else(|| "standard".to_owned(), plain) != text =>
         {
             "texts and queries have one analyzer"
         }

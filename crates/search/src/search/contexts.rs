@@ -28,6 +28,19 @@ pub(crate) enum Context {
     Pit(Arc<Mutex<Vec<View>>>),
 }
 
+/// Contexts are kept no longer than this (`search.max_keep_alive`).
+const KEEP_MAX_MS: i64 = 86_400_000;
+
+fn check_keep(keep_ms: i64) -> Result<()> {
+    if keep_ms <= KEEP_MAX_MS {
+        return Ok(());
+    }
+    Err(Error::illegal(format!(
+        "Keep alive for request ({keep_ms}ms) is too large. It must be less than (1d). This limit can be set by changing the \
+         [search.max_keep_alive] cluster level setting."
+    )))
+}
+
 /// The open contexts.
 #[derive(Debug, Default)]
 pub struct Contexts {
@@ -36,6 +49,7 @@ pub struct Contexts {
 
 impl Contexts {
     pub(crate) fn add(&mut self, context: Context, now_ms: i64, keep_ms: i64) -> Result<String> {
+        check_keep(keep_ms)?;
         self.open.retain(|_, (expires_ms, _)| *expires_ms > now_ms);
         if self.open.len() >= MAX_OPEN {
             return Err(Error::Rejected(format!(
@@ -55,6 +69,7 @@ impl Contexts {
             .get_mut(id)
             .ok_or_else(|| Error::SearchContextMissing { id: id.to_owned() }.on_index(""))?;
         if let Some(keep_ms) = keep_ms {
+            check_keep(keep_ms)?;
             *expires_ms = now_ms.saturating_add(keep_ms);
         }
         Ok(context.clone())

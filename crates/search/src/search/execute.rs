@@ -123,7 +123,7 @@ pub fn run(
     found.truncate(limit);
     let seen = found.len() as u64;
     let total = in_time(&mut timed_out, || total(views, &filters, request.track_total))?;
-    let total = total.unwrap_or((request.track_total != TrackTotal::Off).then_some((seen, false)));
+    let total = total.unwrap_or_else(|| (request.track_total != TrackTotal::Off).then_some((seen, false)));
     let aggregations = match &request.aggregations {
         Some(body) => {
             in_time(&mut timed_out, || super::aggregate::run(views, request, body, now_ms, max_buckets))?

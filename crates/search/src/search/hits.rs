@@ -183,7 +183,10 @@ impl<'w> Collector<'w> {
                         nested_values(leaf, &planned.nested, &id, row.source())
                     };
                     let value = reduce(all, planned.key.mode).unwrap_or_else(|| missing(planned));
-                    planned.key.numeric_type.map_or(value.clone(), |kind| as_number(value, kind))
+                    match planned.key.numeric_type {
+                        Some(kind) => as_number(value, kind),
+                        None => value,
+                    }
                 }
             })
             .collect();

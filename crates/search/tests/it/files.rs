@@ -259,3 +259,36 @@ fn a_check_finds_what_is_damaged_and_counts_what_can_be_read() {
     assert!(verify(folder.path()).unwrap_err().to_string().contains("in use"));
     assert!(verify(&folder.path().join("indices")).is_err());
 }
+
+#[test]
+fn more_indices_than_can_be_open_work() {
+    let folder = tempfile::tempdir().unwrap();
+    let options = Options { durable: false, open_indices: 3, ..Options::default() };
+    let search = Search::open(folder.path(), Arc::new(|| 1_700_000_000_000), options).unwrap();
+    for n in 0..40 {
+        let index = format!("i{n}");
+        for line in 0..=n % 3 {
+            let body = format!("{{\"index\":{{}}}}\n{{\"n\":{line}}}\n");
+            assert!(
+                !search.bulk(Some(&index), body.as_bytes(), &BulkParams::default()).unwrap().has_errors()
+            );
+        }
+    }
+    // Other tests have files open too.
+    let path = folder.path().canonicalize().unwrap();
+    let open_files = || {
+        let all = fs::read_dir("/proc/self/fd").into_iter().flatten().flatten();
+        all.filter(|file| {
+            fs::read_link(file.path()).is_ok_and(|target| target.starts_with(path.join("indices")))
+        })
+        .count()
+    };
+    for n in (0..40).rev() {
+        assert_eq!(count(&search, &format!("i{n}")).unwrap(), n % 3 + 1, "i{n}");
+    }
+    // One search holds all of them open until it is over.
+    let all = search.search("*", &SearchParams::default(), &json!({})).unwrap();
+    assert_eq!((&all["hits"]["total"]["value"], &all["_shards"]["failed"]), (&json!(79), &json!(0)));
+    assert!(count(&search, "i0").is_ok());
+    assert!(open_files() <= 3 * 16, "{}", open_files());
+}
