@@ -275,3 +275,29 @@ async fn long_bulks_are_answered_whole_and_charged_to_a_budget() {
         .json();
     assert_eq!(short["items"][0]["index"], json!({"status": 201}));
 }
+
+/// The guard of the request that has opened a snapshot must not end those that come after it.
+#[tokio::test]
+async fn snapshots_outlive_the_requests_that_opened_them() {
+    let server = Server::start().await;
+    let lines: String =
+        (0..20_000).map(|n| format!("{{\"index\":{{}}}}\n{{\"n\":{n},\"k\":\"k{n}\"}}\n")).collect();
+    server.call("POST", "/many/_bulk", &lines).await;
+    let first = server.call("POST", "/many/_search?scroll=1m&size=9000", "").await.json();
+    let mut seen = first["hits"]["hits"].as_array().unwrap().len();
+    for _ in 0..3 {
+        let body = json!({"scroll": "1m", "scroll_id": first["_scroll_id"]}).to_string();
+        let page = server.call("POST", "/_search/scroll", &body).await;
+        assert_eq!(page.status, 200, "{}", page.text);
+        seen += page.json()["hits"]["hits"].as_array().unwrap().len();
+    }
+    assert_eq!(seen, 20_000);
+    let pit = server.call("POST", "/many/_pit?keep_alive=1m", "").await.json();
+    for _ in 0..3 {
+        let body = json!({"pit": {"id": pit["id"]}, "size": 0, "track_total_hits": true,
+            "query": {"wildcard": {"k.keyword": "*9*"}}, "aggs": {"s": {"sum": {"field": "n"}}}});
+        let answer = server.call("POST", "/_search", &body.to_string()).await;
+        assert_eq!(answer.status, 200, "{}", answer.text);
+        assert_eq!(answer.json()["_shards"]["failed"], 0);
+    }
+}

@@ -128,21 +128,9 @@ pub fn allow(more: Duration) {
     });
 }
 
-/// Lets SQLite look at the guard while it works on a connection; [`unwatch`] ends that.
+/// Lets SQLite look at the guard of whatever request works on a connection at the time: a connection outlives requests.
 pub(crate) fn watch(connection: &mut rusqlite::Connection) -> Result<()> {
-    let guard = CURRENT.with_borrow(Clone::clone);
-    match guard {
-        Some(guard) => {
-            connection.progress_handler(SQLITE_STEPS, Some(move || guard.verdict().is_err()))?;
-        }
-        None => unwatch(connection)?,
-    }
-    Ok(())
-}
-
-/// Nothing stops SQLite on this connection any more.
-pub(crate) fn unwatch(connection: &mut rusqlite::Connection) -> Result<()> {
-    connection.progress_handler(0, None::<fn() -> bool>)?;
+    connection.progress_handler(SQLITE_STEPS, Some(is_over))?;
     Ok(())
 }
 

@@ -9,6 +9,7 @@ use serde_json::{Map, Value};
 use super::checked_vfs;
 use super::checksum::{PAGE_BYTES, RESERVED_BYTES};
 use crate::error::{Error, Result};
+use crate::guard;
 use crate::mapping::{Layout, Mapping};
 
 /// Statements that are kept prepared for each connection.
@@ -137,7 +138,8 @@ pub fn set_identity(connection: &Connection, entry: &str) -> Result<()> {
 /// # Errors
 /// When SQLite cannot.
 pub fn open_reader(path: &Path, checked: bool) -> Result<Connection> {
-    let connection = open(path, OpenFlags::SQLITE_OPEN_READ_ONLY, checked)?;
+    let mut connection = open(path, OpenFlags::SQLITE_OPEN_READ_ONLY, checked)?;
+    guard::watch(&mut connection)?;
     connection.pragma_update(None, "cache_size", -16_384)?;
     if !checked {
         // Nobody looks at the bytes of a mapped file.

@@ -9,7 +9,6 @@ use super::auto_id;
 use super::file;
 use super::handle::Index;
 use crate::error::Result;
-use crate::guard;
 use crate::mapping::Mapping;
 
 /// So many connections are kept when nobody reads.
@@ -38,8 +37,7 @@ pub struct Stored {
 
 impl Reader {
     pub(super) fn new(index: Arc<Index>) -> Result<Self> {
-        let mut connection = index.connect()?;
-        guard::watch(&mut connection)?;
+        let connection = index.connect()?;
         connection.execute_batch("BEGIN")?;
         // The first read fixes the snapshot, and says which mapping belongs to it.
         let generation = file::number(&connection, "generation")?.unwrap_or(0);
@@ -98,9 +96,8 @@ impl Reader {
 
 impl Drop for Reader {
     fn drop(&mut self) {
-        let Some(mut connection) = self.connection.take() else { return };
-        let free = guard::unwatch(&mut connection).is_ok();
-        if free && connection.execute_batch("ROLLBACK").is_ok() {
+        let Some(connection) = self.connection.take() else { return };
+        if connection.execute_batch("ROLLBACK").is_ok() {
             let mut pool = self.index.readers.lock().unwrap_or_else(PoisonError::into_inner);
             if pool.len() < POOL {
                 pool.push(connection);
